@@ -67,6 +67,20 @@ class Answers:
         return Found(replace(scored, masks=masks, cluster=cluster), {}, facts)
 
 
+def check_numbers(
+    files: int, null_odds: Sequence[Odds], align: Aligner | None, na_prob_thresh: Sequence[float | None]
+) -> None:
+    """Raise :class:`UsageError` where so many files of predictions have other numbers of odds or thresholds."""
+    if len(na_prob_thresh) not in (0, 1, files) or (na_prob_thresh and not files):
+        what = f"{counted(len(na_prob_thresh), 'threshold')} for {counted(files, 'prediction file')}"
+        raise UsageError(what, where=spelled("na_prob_thresh"), fix="give one for all, or one for each")
+    if null_odds and len(null_odds) != files:
+        what = f"{counted(len(null_odds), 'file')} of null odds for {files} of predictions"
+        raise UsageError(what, fix="give one for each")
+    if align is not None and not files:
+        raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
+
+
 def read_answers(
     files: Mapping[str, Given],
     null_odds: Sequence[Odds],
@@ -79,14 +93,6 @@ def read_answers(
     One threshold is that of all files. What a model predicts is of the questions with these ``ids``.
     """
     thresholds = list(na_prob_thresh) * (len(files) if len(na_prob_thresh) == 1 else 1) or [None] * len(files)
-    if len(thresholds) != len(files) or (na_prob_thresh and not files):
-        what = f"{counted(len(na_prob_thresh), 'threshold')} for {counted(len(files), 'prediction file')}"
-        raise UsageError(what, where=spelled("na_prob_thresh"), fix="give one for all, or one for each")
-    if null_odds and len(null_odds) != len(files):
-        what = f"{counted(len(null_odds), 'file')} of null odds for {len(files)} of predictions"
-        raise UsageError(what, fix="give one for each")
-    if align is not None and not files:
-        raise UsageError("there are no free-text answers to align", fix="name a predictions file, or leave align out")
     answers = {}
     odds_files = null_odds or [None] * len(files)
     for (name, file), odds_file, threshold in zip(files.items(), odds_files, thresholds, strict=True):

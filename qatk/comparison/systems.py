@@ -18,7 +18,7 @@ from qatk.comparison.alignment import (
     refuse_other_normalisers,
     shared_ids,
 )
-from qatk.comparison.answers import Answers, Found, Odds, read_answers
+from qatk.comparison.answers import Answers, Found, Odds, check_numbers, read_answers
 from qatk.comparison.models import ask_models, runtimes_of
 from qatk.comparison.names import names_of, names_of_groups
 from qatk.errors import UsageError
@@ -88,7 +88,7 @@ def read_systems(  # noqa: D417  # two that belong together share a line
     refuse_none(len(sources))
     given = dict(zip(names_of(sources), sources, strict=True))
     of = {name: name if isinstance(source, AT_HAND) else source for name, source in given.items()}
-    said = _said(given)
+    check_numbers(len(said := _said(given)), null_odds, align, na_prob_thresh)
     by = _by_runs([of[name] for name in of if name not in said], host) if by is None and data is not None else by
     asked = None if data is None else _asked(data, host, use, options, cluster, by)
     answers = read_answers(said, null_odds, align, na_prob_thresh, () if asked is None else asked.id)

@@ -89,7 +89,9 @@ class RunFolder:
     @classmethod
     def refuse(cls, path: Path, identity: Identity, *, resume: bool, differing: Differing | None = None) -> None:
         """Raise what :meth:`open` will of a folder with another or a finished run, whose manifest says so at once."""
-        if (path / MANIFEST).is_file() and worth_keeping(path, manifest := read_manifest(path)):
+        if is_there(path / LOCK) or not is_there(path / MANIFEST):  # what was left is told under the lock
+            return
+        if worth_keeping(path, manifest := read_manifest(path)):
             cls._refuse(path, manifest, identity, resume or not manifest.finished, differing)
 
     @classmethod

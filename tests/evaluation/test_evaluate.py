@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from commands import call
 from qatk.cli import app
 from qatk.cli.eval import evaluate_command
 from qatk.errors import DataError, PredictionsError, QatkError, UsageError
-from qatk.evaluation.evaluate import evaluate, evaluate_examples
+from qatk.evaluation.evaluate import evaluate, evaluate_examples, read_data
 from qatk.evaluation.prediction_files import read_null_odds, read_predictions
 from qatk.statistics.intervals import mean_interval
 from repository import SHARED, needs_shared_data
@@ -316,8 +317,15 @@ def test_command_prints_the_official_keys(files: Path) -> None:
     assert list(metrics)[:3] == ["exact", "f1", "total"]
     assert (metrics["exact"], metrics["total"], metrics["best_f1_thresh"]) == (75.0, 4, -1.0)
     none = dict.fromkeys(("exact", "f1", "HasAns_exact", "HasAns_f1", "NoAns_exact", "NoAns_f1"))  # of one context
-    further = {name: metrics.pop(name) for name in ("intervals", "clusters", "agreement")}
-    assert further == {"intervals": none, "clusters": {"kind": "context", "count": 1, "unnamed": 0}, "agreement": None}
+    further = {name: metrics.pop(name) for name in ("intervals", "clusters", "agreement", "data", "qatk")}
+    digest = read_data("data.json").digest()
+    assert further == {
+        "intervals": none,
+        "clusters": {"kind": "context", "count": 1, "unnamed": 0},
+        "agreement": None,
+        "data": {"name": "data.json", "digest": digest},
+        "qatk": version("qatk"),
+    }
     assert metrics == {**evaluate("data.json", "p.json", null_odds="odds.json").metrics, "normaliser": "en"}
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -323,6 +324,7 @@ def test_a_signal_ends_commands_that_read_or_answer(run: Path, monkeypatch: pyte
     with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) as process:
         assert process.stderr is not None
         assert ":help for commands" in process.stderr.readline()
+        time.sleep(0.2)  # until it waits for a line: a signal between two steps of Python waits for the next one
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == -signal.SIGTERM  # with standard input still open
         assert process.communicate() == ("", "")
