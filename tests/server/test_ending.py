@@ -147,10 +147,11 @@ def test_too_many_connections_are_said_once_a_second() -> None:
         for client in [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(60)]:
             client.close()
         process.terminate()
-        *lines, begin, end = logged(process.communicate(timeout=30)[1])
-    assert 1 <= len(lines) <= 3
-    assert (begin, end) == ("ending: 0 requests are under way", "ended: 0 requests finished, 0 cut off")
-    assert {*lines} == {"error: no more connections can be opened: Too many open files (ulimit -n says how many)"}
+        said = logged(process.communicate(timeout=30)[1])
+    full = "error: no more connections can be opened: Too many open files (ulimit -n says how many)"
+    assert 1 <= said.count(full) <= 3
+    ends = [line for line in said if line != full]  # it may be full still as it begins to end
+    assert ends == ["ending: 0 requests are under way", "ended: 0 requests finished, 0 cut off"]
 
 
 def test_a_server_may_open_all_the_files_that_it_is_granted() -> None:
