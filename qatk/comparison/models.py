@@ -60,7 +60,7 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
     from qatk.recipes.compose import default_parts
     from qatk.run_folder.manifest import is_run, read_finished
 
-    warn_of_tuned(model.run, model.sections, examples.digest())
+    warn_of_tuned(model.run, model.sections, examples.digest)
     began = time.perf_counter()
     predictions = model.predict(examples)
     facts = {"examples_per_second": len(examples) / (time.perf_counter() - began)}

@@ -153,7 +153,7 @@ def measure(
     local = {str(place_named(model)): str(here(model)) for model in models}
     if data is not None and data.has_gold:
         for source in (find_source(model, host) for model in local.values()):
-            warn_of_tuned(source.run, source.sections, data.digest())
+            warn_of_tuned(source.run, source.sections, data.digest)
     plugins = list(host.files), list(host.block)
     cases = [(model, runtime) for model in local for runtime in _runtimes_of(local[model], runtimes, host)]
     with TemporaryDirectory(prefix="qatk-bench-") as folder:

@@ -99,7 +99,7 @@ def export(
     examples = sample_for(exporter) if data is None else read_data(data, host, language_column=by.column)
     if data is not None and examples.has_gold:
         by.names(examples)  # which refuses what cannot be scored, before anything long
-        warn_of_tuned(own.run, own.sections, examples.digest())
+        warn_of_tuned(own.run, own.sections, examples.digest)
     sample, rest = _divided(examples, apart=data is not None)
     with replacing(folder) as new:
         manifest = _write(own, exporter, sample, new)

@@ -108,7 +108,7 @@ def predict_file(
         identity = _identity(model, asked, top_k, block)
         open_parts(parts, identity, resume=resume, begin=elsewhere is not None)
         if asked.has_gold:
-            warn_of_tuned(model.run, model.sections, asked.whole)
+            warn_of_tuned(model.run, model.sections, lambda: asked.whole)
         resumed = sum(size for number, size in enumerate(asked.sizes) if part_of(parts, number).exists())
         tally = Tally(normalisation)
         try:

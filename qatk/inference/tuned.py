@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qatk.calibration.calibrate import FILE
@@ -14,13 +14,13 @@ from qatk.run_folder.manifest import MANIFEST, read_manifest
 from qatk.run_folder.reading import read_part
 
 
-def warn_of_tuned(run: Path | None, sections: Sections, digest: str) -> None:
+def warn_of_tuned(run: Path | None, sections: Sections, digest: Callable[[], str]) -> None:
     """Warn where a model answers by a threshold that its run fitted on the questions that it is scored on.
 
     Args:
         run: the folder with its calibration; an export does not say what that was fitted on.
         sections: the model's; its decoder names the threshold.
-        digest: of the questions.
+        digest: gives that of the questions, over all of their text; called where the run fitted a threshold.
     """
     if run is None or sections["decoder"].get("null_threshold") != "calibrated":
         return
@@ -30,7 +30,7 @@ def warn_of_tuned(run: Path | None, sections: Sections, digest: str) -> None:
     if not isinstance(held, Mapping):
         return
     of_run = read_manifest(run).data.get(str(held.get("on", "dev")))
-    if of_run is not None and of_run.digest == digest:
+    if of_run is not None and of_run.digest == digest():
         what = f"the threshold was fitted on these questions: their EM and F1 are too good{_held_out(held)}"
         warnings.warn(QatkWarning(what), stacklevel=3)
 
