@@ -78,7 +78,7 @@ class TorchOptions(Options):
     skip_bad_batches: Incidental[bool] = False
     """Leave out a batch whose loss or gradients become NaN or infinite, with a warning; ten in a row stop."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Precision of training and prediction; ``auto`` uses bf16 if the hardware has matrix units for it, else fp32."""
+    """Precision of training and prediction; ``auto`` is bf16 where the hardware multiplies faster in it, else fp32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device; ``auto`` uses a GPU if there is one."""
     attention: Literal["auto", "padded"] = "auto"

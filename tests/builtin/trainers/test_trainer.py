@@ -17,6 +17,7 @@ from qatk.api import ModelError, TrainingDiverged, UsageError
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.heads import LinearOptions
 from qatk_builtin.heads.linear import LinearHead
+from qatk_builtin.trainers.pytorch import device
 from qatk_builtin.trainers.pytorch.device import choose_precision
 from qatk_builtin.trainers.pytorch.optimizer import parameter_groups, rate_factor
 from qatk_builtin.trainers.pytorch.state import TrainingState
@@ -220,12 +221,23 @@ def test_a_device_that_is_not_there_is_the_users_mistake() -> None:
         _ = trainer(device="cuda").engine
 
 
-def test_precision_is_chosen_by_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("has_amx", "has_avx512", "maker", "expected"),
+    [
+        (True, True, "GenuineIntel", "bf16"),
+        (False, True, "GenuineIntel", "fp32"),  # the instruction runs at half the rate of float32
+        (False, True, "AuthenticAMD", "bf16"),
+        (False, False, "AuthenticAMD", "fp32"),
+    ],
+)
+def test_precision_is_chosen_by_the_hardware(
+    monkeypatch: pytest.MonkeyPatch, has_amx: bool, has_avx512: bool, maker: str, expected: str
+) -> None:
     assert choose_precision("fp32", "cpu") == "fp32"
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # slower than float32 without AMX
-    for has_amx, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda has_amx=has_amx: has_amx)
-        assert choose_precision("auto", "cpu") == expected
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512)
+    monkeypatch.setattr(device, "_vendor", lambda: maker)
+    assert choose_precision("auto", "cpu") == expected
 
 
 def test_trainers_of_different_precision_live_side_by_side(tmp_path: Path) -> None:

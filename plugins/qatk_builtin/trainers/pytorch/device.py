@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -160,19 +162,28 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """``auto`` is bf16 where the hardware has units for bf16 matrices (a GPU's, or AMX of a processor), else fp32.
-
-    AVX-512's bf16 instruction alone does not pay: without AMX a product of MiniLM's sizes in bf16 runs at 0.55 of the
-    rate of float32 (``benchmarks/pipeline.py`` compares the two).
-    """
+    """``auto`` is bf16 where the hardware multiplies matrices in bf16 at a higher rate than in float32, else fp32."""
     if precision != "auto":
         return precision
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device == "cpu":
-        has_amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
-        return "bf16" if has_amx and has_amx() else "fp32"
-    return "fp32"
+    return "bf16" if device == "cpu" and _multiplies_faster_in_bf16() else "fp32"
+
+
+def _multiplies_faster_in_bf16() -> bool:
+    """Whether this processor has AMX, or is AMD's with AVX-512's bf16 instruction.
+
+    In MiniLM's sizes, that instruction gives twice the rate of float32 on AMD's processors and 0.55 of it on Intel's
+    (``benchmarks/roofline.py``).
+    """
+    has_amx, has_avx512 = (getattr(torch.cpu, f"_is_{name}_supported", bool) for name in ("amx_tile", "avx512_bf16"))
+    return has_amx() or (has_avx512() and "AuthenticAMD" in _vendor())
+
+
+def _vendor() -> str:
+    """A text with the name of the processor's maker in it, as CPUID tells it."""
+    told = Path("/proc/cpuinfo")
+    return told.read_text("utf-8") if told.exists() else platform.processor()
 
 
 def keep_freed_memory(keep: bool = True) -> None:
