@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerate.utils import FullyShardedDataParallelPlugin as Settings
@@ -15,6 +16,7 @@ from model_tools import windows
 from qatk.api import UsageError
 from qatk_builtin.backbones.hf import HfBackbone
 from qatk_builtin.trainers import TorchOptions
+from qatk_builtin.trainers.pytorch import device
 from qatk_builtin.trainers.pytorch.computing import check_compiler, set_recomputing
 from qatk_builtin.trainers.pytorch.sharding import units
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
@@ -122,3 +124,28 @@ def test_only_training_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UsageError, match=r"torch.compile needs a C\+\+ compiler, and there is no gone"):
         train(engine, model, features)
     check_compiler(engine.options, "cuda")
+
+
+@pytest.mark.parametrize("has_amx", [True, False])
+def test_attention_in_bf16_is_not_fused_where_its_backward_pass_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_amx: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    hf = backbone(tmp_path, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    features = windows(LENGTHS, hf.spec())
+    found = []
+    for most in (0, 2**23):
+        monkeypatch.setattr(device, "_FEW_SCORES", most)
+        engine = trainer(device="cpu", precision="bf16", epochs=2.0)
+        model = assemble(engine, HfBackbone(hf.options))
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            train(engine, model, features)
+        used = {event.key for event in profile.key_averages()}
+        fused = {name for name in used if "flash_attention_for_cpu" in name}
+        assert bool(fused) == (has_amx or most == 0)
+        scores = engine.predict(model, features).start
+        assert scores is not None
+        found.append(scores)
+    assert np.array_equal(*found) == has_amx
+    np.testing.assert_allclose(*found, atol=0.1)  # bf16 rounds scores of some 10 by as much
+    assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # type: ignore[no-untyped-call]

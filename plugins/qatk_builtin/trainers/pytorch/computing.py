@@ -10,7 +10,7 @@ from typing import cast
 from torch import nn
 from transformers import PreTrainedModel
 
-from qatk.api import UsageError
+from qatk.api import Batch, UsageError
 from qatk_builtin.trainers import TorchOptions
 
 
@@ -30,6 +30,13 @@ def set_recomputing(encoder: nn.Module, options: TorchOptions) -> None:
         getattr(encoder, "activation_checkpointing_enable", old)({"use_reentrant": False})
         # For reentrant recomputing alone: gradients would go to frozen layers.
         cast(Callable[[], None], encoder.disable_input_require_grads)()
+
+
+def scores_of_a_layer(encoder: nn.Module, batch: Batch) -> int:
+    """How many scores the attention of a layer has for a batch, one of each head for each pair of tokens."""
+    heads = getattr(getattr(encoder, "config", None), "num_attention_heads", None)
+    windows, length = batch.token_mask.shape
+    return (heads if isinstance(heads, int) else 1) * windows * length**2
 
 
 def check_compiler(options: TorchOptions, device: str) -> None:

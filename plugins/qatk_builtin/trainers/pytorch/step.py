@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from qatk.api import Batch, Features, QatkWarning, TrainingDiverged
 from qatk.types import Int64
 from qatk_builtin.trainers.pytorch.batches import make_batch, shares
+from qatk_builtin.trainers.pytorch.computing import scores_of_a_layer
 from qatk_builtin.trainers.pytorch.device import Engine
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.memory import for_one_of_several, for_one_window, give_back, is_too_small
@@ -193,7 +194,8 @@ class Step:
         for index, (batch, weight) in enumerate(parts):
             last = exchange and index == len(parts) - 1
             # Gradients that wait for the last part would be whole.
-            with nullcontext() if last or model.shards is not None else accelerator.no_sync(self._network):
+            apart = nullcontext() if last or model.shards is not None else accelerator.no_sync(self._network)
+            with apart, engine.attention(scores_of_a_layer(model.encoder, batch)):
                 with engine.autocast():
                     output = self._network(batch)
                 loss = self.hooks.loss(model, output, batch) * weight
