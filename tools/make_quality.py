@@ -11,9 +11,10 @@ model learn from them.
 killed goes on. ``--processes 2`` makes two runs at a time, each on its share of the cores; starting the script twice
 does so too. After each run its record is kept beside the page, and the page is written from all records. What another
 machine made is not made again, unless another run starts from its model. ``--only`` makes these alone, ``--also`` tries
-more of the table, ``--large MODEL`` is the larger model that some of it learn from. ``--set backbone.layers=3`` takes
-half the time, and ``--questions N`` draws so many to learn from in each fold; ``--limit N`` uses few questions, to try
-the script. ``--page-only`` makes no run.
+more of the table, ``--large MODEL`` is the larger model that some of it learn from. ``--set KEY=VALUE`` and
+``--questions N`` are of the folds alone: ``--set backbone.layers=3`` takes half the time, and so many questions are
+drawn to learn from. ``--only ""`` makes none of the folds. ``--limit N`` uses few questions, to try the script.
+``--page-only`` makes no run.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("--final, --curve and --back need --dev: data that chose nothing")
     _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
-    common = Common(recipe, options.out, options.set, options.limit, options.large)
+    common = Common(recipe, options.out, options.limit, options.large)
     records = Records(common, options.page.with_suffix(""))
     folds = _folds(options)
     work = Work(options, table, records, folds, _whole(options, folds) if options.dev else [])
@@ -146,7 +147,8 @@ def _folds(options: argparse.Namespace) -> list[Part]:
                 folder.mkdir(parents=True, exist_ok=True)
                 save(examples.take(kept), folder / file)
         files = folder / "train.json.gz", folder / "dev.json.gz"
-        parts.append(Part(name, *files, seed, len(others), len(rows[name]), drawn=options.questions))
+        sizes = len(others), len(rows[name])
+        parts.append(Part(name, *files, seed, *sizes, drawn=options.questions, settings=options.set))
     return parts
 
 

@@ -49,8 +49,9 @@ choice is reported on, which take no part here.
 FINAL = """
 ## On data that chose nothing
 
-Trained on all training articles, several seeds each; the last epoch is kept. The verdict is that of `qatk compare`,
-which corrects for the number of comparisons; with several seeds, its interval covers other seeds too.
+Trained on all questions of the training articles, with all layers, several seeds each; the last epoch is kept. The
+verdict is that of `qatk compare`, which corrects for the number of comparisons; with several seeds, its interval covers
+other seeds too.
 """
 CURVE = """
 ## How much labelling each is worth

@@ -16,6 +16,8 @@ from qatk.recipes.recipe import load_recipe
 
 PREDICTING = 1 / 6
 """The time in which a question is answered, as a share of that in which it is learnt from."""
+LAYERS = 6
+"""Of MiniLM, where a setting says nothing else."""
 ASSUMED_S = 0.14
 """Seconds in which one core learns from a window of MiniLM, for as long as no run is finished."""
 WAYS = ("shuffle", "drop_words", "distract", "swap_questions", "swap_entities", "cloze", "recurring")
@@ -32,6 +34,7 @@ class Part:
         questions, scored: how many there are in the two.
         seeds: the names of all parts with these articles, of which this is one; by default, it is the only one.
         drawn: how many of the questions are learnt from; ``None`` for all.
+        settings: of all runs on it, beside those of their configurations.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Part:
     scored: int = 0
     seeds: Sequence[str] = ()
     drawn: int | None = None
+    settings: Sequence[str] = ()
 
     def named(self, placeholder: str) -> Sequence[str]:
         """The parts that ``part``, ``first``, ``seeds`` or ``others`` (all but the first) stands for in a setting."""
@@ -56,14 +60,12 @@ class Common:
     Attributes:
         recipe: that the settings are of.
         out: where the runs lie, as NAME/PART.
-        shared: settings of all of them.
         limit: how many questions are used of each part, as ``--limit`` says; ``None`` for all.
         large: the larger model that ``{large}`` stands for, its folder or its id.
     """
 
     recipe: Path
     out: Path
-    shared: Sequence[str] = ()
     limit: int | None = None
     large: str | None = None
 
@@ -141,7 +143,7 @@ class Configuration:
             data = {"use": "augment", "set": data, **self.augment}
         mine = [common.filled(each) for each in self._placed(part)]
         dev = flow({"use": "squad", "path": str(part.dev)})
-        return [*common.shared, f"data.train={flow(data)}", f"data.dev={dev}", *mine]
+        return [*part.settings, f"data.train={flow(data)}", f"data.dev={dev}", *mine]
 
     def command(self, part: Part, common: Common) -> list[str]:
         """``qatk run`` for a part, whose dev data choose no epoch."""
@@ -169,7 +171,8 @@ class Configuration:
         teachers = trainer.get("teacher", [])
         told = questions * PREDICTING * (1 if isinstance(teachers, str) else len(teachers))
         learnt = trainer["epochs"] * questions * passes + min(part.scored, most) * PREDICTING
-        return float(self.times * learnt + told)
+        layers = filled["backbone"].get("layers") or LAYERS
+        return float(self.times * layers / LAYERS * learnt + told)
 
 
 def flow(value: object) -> str:
