@@ -241,7 +241,7 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
         "clusters": comparison.clusters.as_dict(),
         "draws": comparison.draws,
         "seed": comparison.seed,
-        "systems": [_system_to_dict(system, comparison.clusters) for system in systems],
+        "systems": [_system_to_dict(system, comparison) for system in systems],
         "summary": comparison.summary,
         "caveat": comparison.caveat,
         "pairs": [_pair_to_dict(pair, systems, ids) for pair in comparison.pairs],
@@ -250,7 +250,8 @@ def comparison_to_dict(comparison: Comparison) -> dict[str, object]:
     return {name: finite(value) for name, value in plain.items()}
 
 
-def _system_to_dict(system: System, clusters: Clusters) -> dict[str, object]:
+def _system_to_dict(system: System, comparison: Comparison) -> dict[str, object]:
+    clusters = comparison.clusters
     known = [name for name in system.evaluation.metrics if all(name in e.metrics for e in system.evaluations)]
     runs = [
         {
@@ -264,7 +265,9 @@ def _system_to_dict(system: System, clusters: Clusters) -> dict[str, object]:
     of_runs = {name: [e.metrics[name] for e in system.evaluations] for name in known}
     means = {name: float(np.mean(of)) if len(set(of)) > 1 else of[0] for name, of in of_runs.items()}
     intervals = _intervals(system, clusters)
-    return {"name": system.name, "metrics": means, "intervals": intervals, "facts": dict(system.facts), "runs": runs}
+    settings = {key: system.settings[key] for key in comparison.settings if key in system.settings}
+    own = {"name": system.name, "metrics": means, "intervals": intervals, "facts": dict(system.facts)}
+    return {**own, "settings": settings, "runs": runs}
 
 
 def _intervals(system: System, clusters: Clusters) -> dict[str, list[float] | None]:

@@ -21,6 +21,7 @@ from qatk.comparison.alignment import (
 from qatk.comparison.answers import Answers, Found, Odds, check_numbers, read_answers
 from qatk.comparison.models import ask_models, runtimes_of
 from qatk.comparison.names import names_of, names_of_groups
+from qatk.comparison.settings import settings_of
 from qatk.errors import UsageError
 from qatk.evaluation.evaluate import name_of_data, read_data
 from qatk.evaluation.free_text import Aligner
@@ -99,7 +100,7 @@ def read_systems(  # noqa: D417  # two that belong together share a line
         found = _on_data(of, answers, asked, data, by or ENGLISH, host, common=common, runtimes=runtimes)
     manifests = {name: each.manifest for name, each in zip(of, found, strict=True) if each.manifest}
     own = names_of_groups(of, manifests, host) if group_seeds else list(of)
-    return _grouped(own if names is None else names, found, list(of.values()))
+    return _grouped(own if names is None else names, found, list(of.values()), host, named=names is not None)
 
 
 def _by_runs(models: Sequence[Source], host: PluginHost | None) -> Normalisation:
@@ -194,8 +195,10 @@ def _told(found: Sequence[Found], evaluations: Sequence[Evaluation], data: str) 
     return [replace(one, evaluation=replace(evaluation, data=data)) for one, evaluation in both]
 
 
-def _grouped(names: Sequence[str], found: Sequence[Found], sources: Sequence[Source]) -> list[System]:
-    """A system of each name, of all that was found of it in order."""
+def _grouped(
+    names: Sequence[str], found: Sequence[Found], sources: Sequence[Source], host: PluginHost | None, *, named: bool
+) -> list[System]:
+    """A system of each name, of all that was found of it in order; names that were given say in what they differ."""
     members = {name: [i for i, owner in enumerate(names) if owner == name] for name in dict.fromkeys(names)}
     return [
         System(
@@ -204,6 +207,7 @@ def _grouped(names: Sequence[str], found: Sequence[Found], sources: Sequence[Sou
             seeds=[found[i].manifest.get("recipe", {}).get("seed") for i in group],
             sources=[place_of(sources[i]) for i in group],
             facts=_mean([found[i].facts for i in group]),
+            settings={} if named else settings_of(found[group[0]], host),
         )
         for name, group in members.items()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 
@@ -17,3 +18,18 @@ def flat(nested: object, at: str = "") -> dict[str, object]:
     for key, value in inner:
         found |= flat(value, f"{at}.{key}" if at else key)
     return found
+
+
+def differing(*settings: Mapping[str, object]) -> list[str]:
+    """The keys of flat values that not all have, or have alike, in their order."""
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [key for key in keys if any(key not in each or each[key] != settings[0].get(key) for each in settings)]
+
+
+def shown(settings: Mapping[str, object], key: str) -> str:
+    """A flat value for people, cut where it is long."""
+    if key not in settings:
+        return "not there"
+    value = settings[key]
+    text = f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."

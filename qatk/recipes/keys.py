@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from qatk.display.keys import flat
+from qatk.display.keys import differing, flat, shown
 from qatk.errors import QatkError
 from qatk.recipes.sections import sections_of
 
@@ -75,16 +74,8 @@ def differences(held: Mapping[str, object], wanted: Mapping[str, object], counts
         counts: whether a key is looked at, such as ``trainer.log_every``.
     """
     old, new = ({k: v for k, v in flat(of).items() if counts(k)} for of in (held, wanted))
-    keys = [key for key in dict.fromkeys([*old, *new]) if key not in old or key not in new or old[key] != new[key]]
+    keys = differing(old, new)
     others = [key.removesuffix("use") for key in keys if key.endswith(".use")]
     keys = [key for key in keys if not any(key.startswith(of) and key != f"{of}use" for of in others)]
-    said = [f"{key} {_shown(old, key)}, now {_shown(new, key)}" for key in keys[:MOST]]
+    said = [f"{key} {shown(old, key)}, now {shown(new, key)}" for key in keys[:MOST]]
     return [*said, *([f"{len(keys) - MOST} more"] if len(keys) > MOST else [])]
-
-
-def _shown(recipe: Mapping[str, object], key: str) -> str:
-    if key not in recipe:
-        return "not there"
-    value = recipe[key]
-    text = f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.display.html import comparison_html
+from qatk.display.keys import differing, shown
 from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
 from qatk.files import place_of
@@ -36,6 +37,7 @@ class System:
         sources: the run folder or predictions file of each evaluation.
         facts: ``examples_per_second`` (of prediction), ``parameters`` and ``model_bytes``, as far as they are known; of
             free-text answers ``not_in_context`` (a share), ``seconds_per_1000`` and ``cost_per_1000`` questions.
+        settings: what its first run was made by, by key of the recipe; empty where that is unknown.
     """
 
     name: str
@@ -43,6 +45,7 @@ class System:
     seeds: Sequence[int | None] = (None,)
     sources: Sequence[str] = ("",)
     facts: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def of_run(cls, result: RunResult) -> System:
@@ -252,6 +255,15 @@ class Comparison:
         """What the ``bounds`` of some pairs are by: ``article`` or, with several seeds, ``seed and article``."""
         seeds = any(d.two_way for pair in pairs for d in (*pair.differences, *pair.slices))
         return f"{'seed and ' if seeds else ''}{self.clusters.kind}"
+
+    @cached_property
+    def settings(self) -> Mapping[str, Sequence[str]]:
+        """By key, what the systems were made by, as text, where that differs; ``-`` where it is unknown."""
+        known = [system.settings for system in self.systems if system.settings]
+        return {
+            key: [shown(system.settings, key) if system.settings else "-" for system in self.systems]
+            for key in differing(*known)
+        }
 
     @property
     def verdicts(self) -> Sequence[str]:

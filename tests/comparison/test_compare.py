@@ -21,7 +21,7 @@ from qatk.comparison.selection import in_slice
 from qatk.comparison.systems import read_systems
 from qatk.comparison.verdicts import ALL_ONE_SEED, ONE_SEED, SOME_ONE_SEED, verdict
 from qatk.comparison.wins_losses import rank_questions
-from qatk.display.numbers import METRICS, signed
+from qatk.display.numbers import METRICS, points, signed
 from qatk.errors import UsageError
 from qatk.evaluation.squad import exact_and_f1, percent
 from qatk.plugins.host import PluginHost
@@ -144,10 +144,10 @@ def test_verdicts(clear: Comparison) -> None:
     f1 = pick(clear, "f1")
     low, high = f1.by_cluster
     bounds = f"95 % CI by article {low:.1f} to {high:.1f}"
-    assert better.verdict == f"B is better than A by {f1.difference:.1f} F1 ({bounds})."
+    assert better.verdict == f"B is better than A by {points(f1.difference)} F1 ({bounds})."
     assert {d.verdict for d in [*same.differences, *same.slices]} == {"inconclusive"}
     f1 = pick(clear, "f1", pair=1)
-    assert same.verdict.startswith(f"No clear difference: C - A = {f1.difference:+.1f} F1 (95 % CI ")
+    assert same.verdict.startswith(f"No clear difference: C - A = {signed(f1.difference)} F1 (95 % CI ")
     power = f"With this data a true difference of {f1.detectable:.1f} would be found 4 times in 5."
     assert same.verdict.endswith(f"). {power}")
     assert clear.verdicts == [better.verdict, same.verdict, ALL_ONE_SEED], "said once, not of each pair"
@@ -213,7 +213,7 @@ def test_all_pairs_are_those_of_each_by_itself_under_one_correction(
     assert all("Holm p: corrected for 15 tests, of all pairs" in shown for shown in (text, markdown, page))
     cells = [re.sub(r"(</?t[dr][^>]*>|[|*\s])+", ", ", shown) for shown in (markdown, page)]
     for d in main:
-        row = f"{METRICS[d.metric]}, {d.group}, {d.baseline:.1f}, {d.other:.1f}, {signed(d.difference)}"
+        row = f"{METRICS[d.metric]}, {d.group}, {points(d.baseline)}, {points(d.other)}, {signed(d.difference)}"
         assert all(row in shown for shown in cells), row
 
 
@@ -256,7 +256,7 @@ def test_each_system_has_intervals_by_cluster_and_over_seeds(host: PluginHost) -
     lines = list(Contrast(found).lines())
     assert len(lines) == 6
     cells = dict(zip(Contrast(found).headers, lines[2].bounded, strict=True))
-    assert cells["F1"] == f"{100 * scores.mean():.1f} ({low:.1f} to {high:.1f})"
+    assert cells["F1"] == f"{points(100 * scores.mean())} ({low:.1f} to {high:.1f})"
     assert all("to" in line.bounded[1] for line in lines)
     by_context = compare_systems([one, several], draws=99, cluster="context")
     assert comparison_to_dict(by_context)["systems"][0]["intervals"] != plain["systems"][0]["intervals"]
@@ -275,7 +275,7 @@ def test_one_system_of_several_seeds_is_summed_up(host: PluginHost, tmp_path: Pa
     n = 1 / (effect * (means.var() / most + 1 / 240) / 240 + of_seeds / most)
     centre, half = (mean + t**2 / (2 * n)) / (1 + t**2 / n), t * math.sqrt(most / n + t**2 / (4 * n**2))
     low, high = (100 * (centre + side * half / (1 + t**2 / n)) for side in (-1, 1))
-    assert found.summary.startswith(f"A, mean of 3 seeds: F1 {100 * mean:.1f} ({low:.1f} to {high:.1f}), EM ")
+    assert found.summary.startswith(f"A, mean of 3 seeds: F1 {points(100 * mean)} ({low:.1f} to {high:.1f}), EM ")
     for text in compared(host, found, tmp_path):
         assert "A, mean of 3 seeds: F1 " in text
         assert "seed 2" in text
@@ -288,10 +288,10 @@ def test_one_system_is_shown_with_its_slices_and_kinds(rates: list[float], host:
     found = compare_systems([alone], draws=99)
     mean, rows = 100 * alone.per_question("f1").mean(), found.masks["question-word"]["when"]
     seeds = "" if len(rates) == 1 else ", mean of 3 seeds"
-    assert found.summary.startswith(f"A{seeds}: F1 {mean:.1f} (")
+    assert found.summary.startswith(f"A{seeds}: F1 {points(mean)} (")
     assert found.summary.endswith(f"). 95 % by {'seed and ' if seeds else ''}article.")
     low, high = alone.interval("f1", rows, found.clusters)
-    figure = f"{100 * alone.per_question('f1')[:, rows].mean():.1f}"
+    figure = points(100 * alone.per_question("f1")[:, rows].mean())
     terminal, markdown, page = compared(host, found, tmp_path)
     (line,) = [line for line in terminal.splitlines() if "question word: when" in line]
     assert f"{figure}   {low:.1f} to {high:.1f}" in line
@@ -311,7 +311,7 @@ def test_the_other_way_round_is_worse(clear: Comparison) -> None:
     f1, back = pick(clear, "f1"), pick(turned, "f1")
     assert back.difference == pytest.approx(-f1.difference)
     assert back.by_cluster == pytest.approx((-f1.by_cluster.high, -f1.by_cluster.low), abs=1.0)
-    assert turned.pairs[0].verdict.startswith(f"A is worse than B by {f1.difference:.1f} F1 (95 % CI by article ")
+    assert turned.pairs[0].verdict.startswith(f"A is worse than B by {points(f1.difference)} F1 (95 % CI by article ")
     assert sorted(turned.pairs[0].wins) == sorted(clear.pairs[0].losses)
 
 

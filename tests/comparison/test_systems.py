@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,16 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from compare_tools import answer, articles, evaluation, write_run
-from qatk.comparison.compare import compare_systems
+from qatk.comparison.compare import compare_systems, comparison_to_dict
 from qatk.comparison.names import distinct_names
 from qatk.comparison.systems import read_systems
 from qatk.errors import PredictionsError, RunFolderError, UsageError
 from qatk.evaluation.evaluate import evaluate
 from qatk.evaluation.metrics import take
 from qatk.plugins.host import PluginHost
-from qatk.results import System
+from qatk.plugins.live import LiveReporter
+from qatk.results import Comparison, System
 from qatk.run_folder.load import load_run
 from qatk.types import Examples
 from repository import SHARED, needs_shared_data
@@ -91,6 +94,40 @@ def test_seeds_are_one_system_whatever_else_changes_no_result(tmp_path: Path, ho
     recipes = enumerate([*same, other, *gone])
     folders = [write_run(tmp_path / str(number), made, seed=number, **recipe) for number, recipe in recipes]
     assert [system.seeds for system in read_systems(folders, group_seeds=True)] == [[0, 1, 2], [3], [4], [5]]
+
+
+def test_the_settings_in_which_runs_differ_are_told_in_every_form(tmp_path: Path, host: PluginHost) -> None:
+    made = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    recipes: dict[str, Any] = {
+        "short": {"seed": 1, "trainer": {"use": "torch", "epochs": 2.0, "log_every": 5}},
+        "taught": {"seed": 2, "trainer": {"use": "distil", "epochs": 2.0, "teacher": "a | b"}},
+    }
+    folders = [write_run(tmp_path / name, made, **recipe) for name, recipe in recipes.items()]
+    (tmp_path / "said.json").write_text(json.dumps(dict.fromkeys(DATA.id, "")))
+    compared = compare_systems(read_systems([*folders, tmp_path / "said.json"], host=host))
+    due = {"trainer.use": ['"torch"', '"distil"', "-"], "trainer.teacher": ["not there", '"a | b"', "-"]}
+    assert compared.settings == due
+    told = [system["settings"] for system in plain(compared)["systems"]]
+    assert told == [{"trainer.use": "torch"}, {"trainer.use": "distil", "trainer.teacher": "a | b"}, {}]
+    for name, line in (("console", 'trainer.teacher   not there   "a | b"'), ("markdown", "<code>not there</code>")):
+        assert line in shown(compared, name, host)
+    host.live(LiveReporter, "reporter", "html").compare(compared, tmp_path / "page.html", Console(), show=1)
+    assert ">trainer.teacher</" in (tmp_path / "page.html").read_text("utf-8")
+    assert read_systems(folders, names=["a", "b"])[0].settings == {}, "names that are given say it"
+    alike = compare_systems(read_systems([folders[0], write_run(tmp_path / "other", made, **recipes["short"])]))
+    assert alike.settings == {}
+    assert "Settings" not in shown(alike, "console", host)
+
+
+def plain(comparison: Comparison) -> Any:
+    return json.loads(json.dumps(comparison_to_dict(comparison)))
+
+
+def shown(comparison: Comparison, reporter: str, host: PluginHost) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    host.live(LiveReporter, "reporter", reporter).compare(comparison, None, console, show=1)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
 
 
 def test_another_order_of_the_questions_is_brought_into_that_of_the_first(

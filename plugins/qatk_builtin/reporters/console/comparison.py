@@ -25,15 +25,15 @@ from qatk.display import (
 from qatk.evaluation import RIGHT_KINDS
 from qatk.results import UNRESOLVED, Comparison, Difference, Interval, Pair
 from qatk.types import ALL
-from qatk_builtin.reporters.console.parts import INDENT, LONGEST_LABEL, WIDE, print_parts
+from qatk_builtin.reporters.console.parts import INDENT, LEAST_NAME, LONGEST_LABEL, WIDE, fixed, print_parts
 from qatk_builtin.reporters.console.slices import pick_slices, slices_note, slices_table
+from qatk_builtin.reporters.console.systems import settings_table, systems_note, systems_table
 from qatk_builtin.reporters.shared.cases import case_text, said_text
 from qatk_builtin.reporters.shared.comparison import Contrast, SliceLine
 
 WIDE_WITH_SEEDS = 128
 """Columns from which a difference with an interval over seeds fits in one line."""
 MOST_SLICES = 8
-LEAST_NAME = 8
 FEW_PAIRS = 2
 FEW_SLICES = 3
 POINTS = "points, with 95 % intervals"
@@ -54,7 +54,9 @@ def print_comparison(comparison: Comparison, console: Console, show: int) -> Non
     _title(console, printable(contrast.title))
     verdicts = [Text(printable(verdict), "bold") for verdict in comparison.verdicts]
     print_parts(console, [*verdicts, Text(contrast.basis, "dim")])
-    _section(console, "Systems", [*_systems(contrast, console.width)], _systems_note(contrast))
+    _section(console, "Systems", [*systems_table(contrast, console.width)], systems_note(contrast))
+    if comparison.settings:
+        _section(console, "Settings that differ", [*settings_table(contrast, console.width)])
     for name, note, parts in _differences(contrast, console.width):
         _section(console, name, parts, note)
     if rows := contrast.slices_alone():
@@ -86,32 +88,6 @@ def _section(console: Console, title: str | Text, parts: list[RenderableType], n
     heading = Text(title, "bold cyan") if isinstance(title, str) else title.copy()
     console.print(heading.append(f"   {note}", "not bold dim") if note else heading)
     print_parts(console, parts)
-
-
-def _systems(contrast: Contrast, width: int) -> list[Table]:
-    short_names = {"parameters": "params", "examples/s": "ex/s"} if width < WIDE else {}
-    headers = [short_names.get(name, printable(name)) for name in contrast.headers]
-    table = plain_table("", "", *headers, left=(0, 1))
-    for line in contrast.lines():
-        style = "" if line.letter else "dim"
-        name = Text(printable(line.name), style) if line.letter else Text(f"  {line.name}", style)
-        cells = [Text(cell, style) for cell in line.cells]
-        for cell, bounds in zip(cells, line.intervals, strict=True):
-            cell.append(f"\n{bounds}" if bounds else "", "dim")
-        table.add_row(Text(line.letter, "bold"), name, *cells)
-    names = _fixed(table).columns[1]
-    longest = max(len(system.name) for system in contrast.comparison.systems)
-    names.no_wrap, names.overflow, names.min_width = False, "fold", min(longest, LEAST_NAME)
-    first, *further = in_blocks(table, width - INDENT, labels=2, least=LEAST_NAME + 2)
-    for block in further:  # names stand whole in the first
-        block.columns[1].no_wrap, block.columns[1].overflow, block.columns[1].max_width = True, "ellipsis", LEAST_NAME
-    return [first, *further]
-
-
-def _systems_note(contrast: Contrast) -> str:
-    parts = ["HasAns, NoAns: F1"] if "HasAns" in contrast.headers else []
-    parts += ["AUC: of the null odds"] if "AUC" in contrast.headers else []
-    return "; ".join([*parts, contrast.intervals_note])
 
 
 def _differences(contrast: Contrast, width: int) -> Iterator[tuple[str, str, list[RenderableType]]]:
@@ -182,19 +158,11 @@ def _table(rows: list[Row], sides: tuple[str, str, str], clusters: str, width: i
             below = "\n".join([*("" for _ in over), alone])
             cells = [_stacked(interval(d.by_cluster), lower), _stacked(adjusted, below)]
         table.add_row(Text(first, "bold"), second, *_values(d), *cells, detects(d.detectable), _verdict(d))
-    return in_blocks(_fixed(table), width - INDENT, labels=2)
+    return in_blocks(fixed(table), width - INDENT, labels=2)
 
 
 def _stacked(upper: str, lower: str) -> Text:
     return Text.assemble(upper, (f"\n{lower}", "dim"))
-
-
-def _fixed(table: Table) -> Table:
-    """Closer columns, none of which is ever wrapped."""
-    table.padding = (0, 0, 0, 1)
-    for column in table.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
-    return table
 
 
 def _values(d: Difference) -> tuple[str, str, Text]:
@@ -218,7 +186,7 @@ def _slices(lines: list[SliceLine], a: str, b: str, by: str, width: int) -> list
         exact = signed(line.exact.difference) if line.exact else "-"
         drawn = [_picture(d.difference, _ends(d), limit, room)] if room else []
         table.add_row(Text(label), f"{d.total:,}", *_values(d), interval(d.bounds), exact, *drawn)
-    labels = _fixed(table).columns[0]
+    labels = fixed(table).columns[0]
     labels.no_wrap, labels.overflow = False, "fold"  # so that names give way, and never figures
     return in_blocks(table, width - INDENT, least=LEAST_NAME)
 
@@ -260,7 +228,7 @@ def _kinds(contrast: Contrast, width: int) -> list[Table]:
             good = (change > 0) == (kind in RIGHT_KINDS)
             cells.append(Text(signed(change, 0), ("green" if good else "red") if round(change) else "dim"))
         table.add_row(Text(kind), *cells)
-    return in_blocks(_fixed(table), width - INDENT)
+    return in_blocks(fixed(table), width - INDENT)
 
 
 def _cases(contrast: Contrast, pair: Pair, show: int) -> Iterator[tuple[Text, list[RenderableType]]]:

@@ -134,7 +134,7 @@ def _of_comparison(comparison: Comparison) -> dict[str, object]:
         "verdicts": comparison.verdicts,
         "figures": (),
         "notes": (),
-        "tables": [_systems(contrast), *_differences(contrast)],
+        "tables": [_systems(contrast), *_settings(contrast), *_differences(contrast)],
         "facts": (),
         "recipe": "",
     }
@@ -176,6 +176,12 @@ def _systems(contrast: Contrast) -> dict[str, object]:
         "rows": rows,
         "left": 2,
     }
+
+
+def _settings(contrast: Contrast) -> Iterator[dict[str, object]]:
+    rows = [[key, *values] for key, values in contrast.settings]
+    if rows:
+        yield {"title": "Settings that differ", "headers": ["", *contrast.letters], "rows": rows, "left": len(rows[0])}
 
 
 def _differences(contrast: Contrast) -> Iterator[dict[str, object]]:

@@ -57,6 +57,7 @@ def _comparison_parts(contrast: Contrast, show: int) -> Iterator[str]:
         yield f"**{escape(verdict)}**"
     yield escape(contrast.basis)
     yield _systems(contrast)
+    yield _settings(contrast)
     for pair in comparison.pairs:
         yield from _pair_parts(contrast, pair)
     yield from _by_slicer(contrast.slices_alone())
@@ -78,6 +79,13 @@ def _systems(contrast: Contrast) -> str:
         rows.append([line.letter, name, *cells])
     systems = table(["", "system", *map(escape, contrast.long_headers)], rows, left=(0, 1))
     return f"{systems}\n\n{escape(contrast.intervals_note)}"
+
+
+def _settings(contrast: Contrast) -> str:
+    """What the systems were made by, where that differs; empty where it does not."""
+    rows = [[code(key), *(value and code(value) for value in values)] for key, values in contrast.settings]
+    left = range(len(contrast.letters) + 1)
+    return f"Settings that differ:\n\n{table(['', *contrast.letters], rows, left=left)}" if rows else ""
 
 
 def _pair_parts(contrast: Contrast, pair: Pair) -> Iterator[str]:

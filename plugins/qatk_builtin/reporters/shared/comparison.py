@@ -16,6 +16,9 @@ from qatk.types import GROUPS, HAS_ANSWER, NO_ANSWER, Float64, Int8, Int64, grou
 from qatk_builtin.reporters.shared.cases import golds_near, places_said
 from qatk_builtin.reporters.shared.system_figures import COSTS, KEYS, SCORES, few, figures_of, scores_of
 
+MOST_SETTINGS = 12
+"""Keys of recipes that a report names."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -129,6 +132,13 @@ class Contrast:
             known = metric and mask.any()
             found.append(interval(system.interval(metric, mask, clusters)) if known else "")
         return found
+
+    @property
+    def settings(self) -> list[tuple[str, Sequence[str]]]:
+        """By key of the recipe, what the systems were made by, where that differs; of many keys the first ones."""
+        found = [*self.comparison.settings.items()]
+        more = len(found) - MOST_SETTINGS
+        return [*found[:MOST_SETTINGS], *([(f"{more} more", [""] * len(self.letters))] if more > 0 else [])]
 
     @property
     def intervals_note(self) -> str:
