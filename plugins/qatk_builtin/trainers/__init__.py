@@ -142,7 +142,9 @@ class DistilOptions(TorchOptions):
     teacher: str | Annotated[list[str], Field(min_length=1)]
     """Model to learn from, or a list of them whose probabilities are averaged: a run folder, the folder of a saved or
     exported model, or a question-answering checkpoint of the hub. It may have another tokenizer. What it says of the
-    training windows is computed once and stored in the cache folder."""
+    training windows is computed once and stored in the cache folder. A file of best spans of the training questions,
+    as ``qatk predict TEACHER TRAIN -k 20`` writes them (``.jsonl``, ``.parquet``), stands for the model that found
+    them."""
     temperature: AboveZero = 2.0
     """Divides the scores of teacher and student before they are compared; higher values show more of what the teacher
     thinks of wrong answers."""

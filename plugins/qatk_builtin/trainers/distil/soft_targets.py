@@ -44,7 +44,7 @@ def soft_targets(features: Features, scores: SpanScores, name: str) -> SoftTarge
         column[null] = np.where(np.isfinite(column[null]), column[null], scores.null / 2)
     more = (scores.null - start[null] - end[null]) / 2
     start[null], end[null] = start[null] + more, end[null] + more
-    return SoftTargets(_normal(features, start), _normal(features, end))
+    return SoftTargets(normal(features, start), normal(features, end))
 
 
 def _of_candidates(features: Features, spans: SpanCandidates, null_score: Float32) -> SoftTargets:
@@ -55,11 +55,11 @@ def _of_candidates(features: Features, spans: SpanCandidates, null_score: Float3
         column = np.full(tokens, -np.inf)
         np.logaddexp.at(column, begin[spans.feature] + position, spans.score.astype(np.float64))
         column[begin + features.null_index] = null_score
-        found.append(_normal(features, column))
+        found.append(normal(features, column))
     return SoftTargets(*found)
 
 
-def _normal(features: Features, scores: Float64) -> Float32:
+def normal(features: Features, scores: Float64) -> Float32:
     """Log-probabilities over the tokens of each window."""
     begin = features.token_offsets[:-1]
     best = np.maximum.reduceat(scores, begin)
@@ -102,12 +102,12 @@ def moved(theirs: Features, targets: SoftTargets, ours: Features, examples: Int3
         tables = [_seen_from(theirs, targets, int(first[row] + window), ours, row) for window in nearest]
         if tables:
             found[:, begin:stop] = min(tables, key=lambda table: float(table[:, null].sum()))
-    return SoftTargets(*(_normal(ours, column) for column in found))
+    return SoftTargets(*(normal(ours, column) for column in found))
 
 
 def _seen_from(theirs: Features, targets: SoftTargets, window: int, ours: Features, row: int) -> Float64:
     """float64[2, tokens]: what one of their windows says of the starts and ends of one of ours, which share context."""
-    source, place = _context_tokens(theirs, window), _context_tokens(ours, row)
+    source, place = context_tokens(theirs, window), context_tokens(ours, row)
     begin, stop = ours.token_offsets[row : row + 2]
     found: Float64 = np.full((2, stop - begin), -np.inf)
     first, last = ours.char_start[place], ours.char_end[place]
@@ -124,7 +124,7 @@ def _seen_from(theirs: Features, targets: SoftTargets, window: int, ours: Featur
     return found
 
 
-def _context_tokens(features: Features, window: int) -> Int64:
+def context_tokens(features: Features, window: int) -> Int64:
     """Where the context's tokens of a window lie among all tokens."""
     begin, stop = features.token_offsets[window : window + 2]
     places: Int64 = begin + np.flatnonzero(features.char_start[begin:stop] >= 0)

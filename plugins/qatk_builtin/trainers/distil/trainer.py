@@ -15,6 +15,7 @@ from qatk_builtin.trainers import DistilOptions
 from qatk_builtin.trainers.distil.soft_targets import SoftTargets, mean_targets, rows_of
 from qatk_builtin.trainers.distil.store import Store, as_stored, digest
 from qatk_builtin.trainers.distil.teacher import Teacher
+from qatk_builtin.trainers.distil.told import Told
 from qatk_builtin.trainers.pytorch.losses import divergence
 from qatk_builtin.trainers.pytorch.model import QAModel
 from qatk_builtin.trainers.pytorch.state import Stateful
@@ -54,7 +55,7 @@ class DistilTrainer(TorchTrainer):
         """Ask the teachers, and train; see :class:`qatk.api.Trainer`.
 
         Raises:
-            QatkError: a subclass of it, where a teacher cannot be loaded.
+            QatkError: a subclass of it, where a teacher, or the file of what one told, cannot be read.
             UsageError: the head does not score starts and ends, or as in :class:`TorchTrainer`.
         """
         self.check_training(model, train)
@@ -98,7 +99,11 @@ class DistilTrainer(TorchTrainer):
         names = [self.options.teacher] if isinstance(self.options.teacher, str) else self.options.teacher
         store, parts, keys = Store(), [], []
         for name in names:
-            teacher = Teacher(name, self.options.device, model.tokenizer, model.spec)
+            teacher: Teacher | Told
+            if Told.has_form(name):
+                teacher = Told(Path(name))
+            else:
+                teacher = Teacher(name, self.options.device, model.tokenizer, model.spec)
             held = store.read(key := teacher.identity(examples, windows))
             if self.engine.any(held is None):  # all processes compute, or none: they share a prediction's windows
                 store.write(key, held := as_stored(teacher.targets(examples, windows)))
