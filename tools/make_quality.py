@@ -33,12 +33,14 @@ from qatk.data import save, split
 from qatk.files import write_atomically
 from quality_page import page
 from quality_processes import alone, call, together
-from quality_records import Records, read_squad
+from quality_records import Records, keep_told, read_squad
 from quality_runs import ASSUMED_S, Common, Configuration, Part
 from quality_work import Job, Work
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results" / "quality.md"
+TOLD = 12
+"""Best spans of each training question that a teacher tells."""
 WAIT_S = 2.0
 """Seconds after which this process looks again whether another one has finished what a run needs."""
 
@@ -54,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("--final, --curve and --back need --dev: data that chose nothing")
     _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
-    common = Common(recipe, options.out, options.limit, options.large)
-    records = Records(common, options.page.with_suffix(""))
+    common = Common(recipe, options.out, options.limit, options.large, options.page.with_suffix(""))
+    records = Records(common, common.kept)
     folds = _folds(options)
     work = Work(options, table, records, folds, _whole(options, folds) if options.dev else [])
     work.check()
@@ -226,10 +228,15 @@ def _failed_since(began: float, job: Job, records: Records) -> bool:
 def make(configuration: Configuration, part: Part, records: Records) -> None:
     """Make one run unless it lies there, and keep its record, or why it failed: the next start tries that again."""
     failure = records.failure(configuration, part)
-    if records.keep(configuration, part):
-        return
-    words = configuration.command(part, records.common)
-    code, said = call([sys.executable, "-m", "qatk", *words])
+    code, said = 0, ""
+    if not records.keep(configuration, part):
+        code, said = call([sys.executable, "-m", "qatk", *configuration.command(part, records.common)])
+    if code == 0 and configuration.tells and not (told := records.told(configuration, part)).exists():
+        answers = records.folder(configuration, part) / "told.parquet"
+        words = ["predict", str(answers.parent), str(part.train), "--out", str(answers), "-k", str(TOLD), "--resume"]
+        code, said = call([sys.executable, "-m", "qatk", *words])
+        if code == 0:
+            keep_told(answers, told)
     if code == 0:
         failure.unlink(missing_ok=True)
         records.keep(configuration, part)

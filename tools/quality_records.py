@@ -12,10 +12,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import yaml
 
 import qatk
@@ -65,6 +69,10 @@ class Records:
         """The file that says why it failed."""
         return self.common.out / one.name / f"{part.name}-failed.txt"
 
+    def told(self, one: Configuration, part: Part) -> Path:
+        """The file of what it told of its training questions."""
+        return self.kept / one.name / f"{part.name}.parquet"
+
     def get(self, one: Configuration, part: Part) -> Made | None:
         """A finished run, if there is a record of it."""
         place = self._place(one, part)
@@ -101,9 +109,23 @@ class Records:
     def _made_by(self, one: Configuration, part: Part) -> dict[str, object]:
         """The recipe, and the words of the command without the folders of this machine."""
         recipe = self.common.recipe
-        words = one.command(part, replace(self.common, recipe=Path(recipe.name), out=Path("OUT")))
+        common = replace(self.common, recipe=Path(recipe.name), out=Path("OUT"), kept=Path("KEPT"))
+        words = one.command(part, common)
         plain = [re.sub(r"(?<![\w.}])/(?:[^\s/,\]}]+/)*", "", word) for word in words]
         return {"recipe": yaml.safe_load(recipe.read_text("utf-8")), "words": plain}
+
+
+def keep_told(source: Path, place: Path) -> None:
+    """Keep of what ``qatk predict`` wrote the best spans alone, without their texts, which the data have."""
+    table = pq.read_table(source, columns=["id", "null_odds", "candidates"])
+    spans = table["candidates"].combine_chunks()
+    fields = [pc.struct_field(spans.values, name) for name in ("start", "end", "score")]
+    fields[2] = pc.round(fields[2], ndigits=2)
+    best = pa.ListArray.from_arrays(spans.offsets, pa.StructArray.from_arrays(fields, ["start", "end", "score"]))
+    columns = {"id": table["id"], "null_odds": pc.round(table["null_odds"], ndigits=2), "candidates": best}
+    pq.write_table(pa.table(columns), file := BytesIO(), compression="zstd")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(place, file.getvalue())
 
 
 def is_finished(folder: Path) -> bool:

@@ -62,23 +62,27 @@ class Common:
         out: where the runs lie, as NAME/PART.
         limit: how many questions are used of each part, as ``--limit`` says; ``None`` for all.
         large: the larger model that ``{large}`` stands for, its folder or its id.
+        kept: where the records lie, and as ``{told}/NAME/PART.parquet`` what a run told of its training questions.
     """
 
     recipe: Path
     out: Path
     limit: int | None = None
     large: str | None = None
+    kept: Path = Path("kept")
 
     def filled(self, setting: str) -> str:
         """A setting without placeholders."""
-        return setting.replace("{runs}", str(self.out)).replace("{large}", self.large or "{large}")
+        filled = setting.replace("{runs}", str(self.out)).replace("{told}", str(self.kept))
+        return filled.replace("{large}", self.large or "{large}")
 
 
 @dataclass(frozen=True)
 class Configuration:
     """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions.
 
-    ``times`` is how long a question takes in terms of the recipe's model.
+    ``times`` is how long a question takes in terms of the recipe's model, ``tells`` whether its runs tell others what
+    they think of their training questions.
     """
 
     name: str
@@ -87,6 +91,7 @@ class Configuration:
     augment: Mapping[str, object] | None = None
     questions: int | None = None
     times: float = 1.0
+    tells: bool = False
 
     @classmethod
     def of(cls, name: str, given: Mapping[str, Any]) -> Configuration:
@@ -98,11 +103,12 @@ class Configuration:
             given.get("augment"),
             given.get("questions"),
             given.get("times", 1.0),
+            given.get("tells", False),
         )
 
     def smaller(self, questions: int) -> Configuration:
         """The same with fewer questions, for the learning curve; it starts from runs with as few."""
-        settings = [re.sub(r"(\{runs\}/[\w.-]+)/", rf"\1-{questions}/", each) for each in self.settings]
+        settings = [re.sub(r"(\{(?:runs|told)\}/[\w.-]+)/", rf"\1-{questions}/", each) for each in self.settings]
         return replace(self, name=f"{self.name}-{questions}", questions=questions, settings=settings)
 
     def on(self, base: Configuration) -> Configuration:
@@ -115,11 +121,11 @@ class Configuration:
     @property
     def bases(self) -> list[str]:
         """The configurations whose runs it starts from."""
-        return re.findall(r"\{runs\}/([\w.-]+)/", " ".join(self.settings))
+        return re.findall(r"\{(?:runs|told)\}/([\w.-]+)/", " ".join(self.settings))
 
-    def needs(self, part: Part) -> list[tuple[str, str]]:
-        """The runs that it starts from on this part, by configuration and part."""
-        return re.findall(r"\{runs\}/([\w.-]+)/([\w.-]+)", " ".join(self._placed(part)))
+    def needs(self, part: Part, what: str = "runs|told") -> list[tuple[str, str]]:
+        """The runs that it starts from on this part, or learns from what they told, by configuration and part."""
+        return re.findall(rf"\{{(?:{what})\}}/([\w.-]+)/(\w+)", " ".join(self._placed(part)))
 
     def _placed(self, part: Part) -> list[str]:
         """The settings, with parts for their placeholders; where one stands for several, so does the whole path."""
@@ -127,7 +133,7 @@ class Configuration:
         def paths(found: re.Match[str]) -> str:
             return ", ".join(f"{found[1]}/{name}" for name in part.named(found[2]))
 
-        return [re.sub(r"(\{runs\}/[\w.-]+)/\{(\w+)\}", paths, each) for each in self.settings]
+        return [re.sub(r"(\{(?:runs|told)\}/[\w.-]+)/\{(\w+)\}", paths, each) for each in self.settings]
 
     @property
     def trains(self) -> bool:

@@ -84,14 +84,15 @@ class Work:
     def left(self) -> list[Job]:
         """Those that are not made; of those that others start from, also what is made but lies on another machine."""
         found: list[Job] = []
-        wanted: set[tuple[str, str]] = set()
+        wanted: dict[str, set[tuple[str, str]]] = {"runs": set(), "told": set()}
         for job in reversed(self.jobs()):
-            one, part = job.configuration, job.part
-            if self.records.get(one, part) is None or (
-                job.place in wanted and not is_finished(self.records.folder(one, part))
-            ):
+            one, part, records = job.configuration, job.part, self.records
+            lacks_run = job.place in wanted["runs"] and not is_finished(records.folder(one, part))
+            lacks_told = job.place in wanted["told"] and not records.told(one, part).exists()
+            if records.get(one, part) is None or lacks_run or lacks_told:
                 found.append(job)
-                wanted.update(one.needs(part))
+                for what, places in wanted.items():
+                    places.update(one.needs(part, what))
         return found[::-1]
 
     def _back(self, every: Mapping[str, Configuration]) -> dict[str, Configuration]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -197,6 +198,43 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     assert "Not made yet: `bent`." in page.read_text("utf-8")
     chosen = page.read_text("utf-8").partition("## On data")[2]
     assert re.findall(r"^\| `([\w-]+)` \| (\d)", chosen, re.MULTILINE) == [("plain", "2"), ("plain-ensemble", "1")]
+
+
+def test_what_a_run_told_teaches_on_a_machine_without_it(
+    tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(host.build("dataset", "facts", {"questions": 24, "long": 0.0}).load(), tmp_path / "train.json")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    taught = '{what: learns from it, set: [trainer.use=distil, "trainer.teacher={told}/asked/{first}.parquet"]}'
+    stages = "stages: {asked: {what: tells, tells: true}}"
+    rounds = f"rounds: {{first: {{plain: {{what: as it is}}}}, second: {{taught: {taught}}}}}"
+    (tmp_path / "table.yaml").write_text("\n".join(["recipe: recipe.yaml", rounds, stages]))
+    monkeypatch.setattr(sys, "executable", forked_python())
+    monkeypatch.setattr(quality_processes, "_end_with_parent", None)
+    made, kept, data = tmp_path / "out", tmp_path / "page", tmp_path / "train.json"
+    words = [made, "--train", data, "--dev", data, "--folds", 2, "--page", kept.with_suffix(".md"), "--only", "plain"]
+    words += ["--recipe", tmp_path / "recipe.yaml", "--table", tmp_path / "table.yaml"]
+
+    def start(*more: object) -> list[str]:
+        make_quality.main([str(word) for word in [*words, *more]])
+        return [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+
+    start()
+    final = ["--only", "", "--final", "taught", "--seeds", "4,5"]
+    assert start(*final) == ["asked seed4", "taught seed4", "taught seed5"]
+    rows = pq.read_table(kept / "asked" / "seed4.parquet").to_pylist()
+    assert len(rows) == 24
+    assert set(rows[0]["candidates"][0]) == {"start", "end", "score"}
+    assert (
+        record_of(kept / "taught" / "seed5.json.gz")["made_by"]["words"][-1]
+        == "trainer.teacher=KEPT/asked/seed4.parquet"
+    )
+    shutil.rmtree(made)
+    (kept / "taught" / "seed5.json.gz").unlink()
+    assert start(*final) == ["taught seed5"]
+    (kept / "asked" / "seed4.parquet").unlink()
+    (kept / "taught" / "seed5.json.gz").unlink()
+    assert start(*final) == ["asked seed4", "taught seed5"]
 
 
 def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
