@@ -20,9 +20,13 @@ THRESHOLD = 0.33
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, with its recipe and its data beside its folder; it answers some of the questions, not all."""
+    """A finished run, with its recipe and its data beside its folder; it answers some of the questions, not all.
+
+    In float32 on every processor, as its exports are.
+    """
     folder = tmp_path_factory.mktemp("answering")
-    qatk.run(write_recipe(folder), out=folder / "run", settings=[f"decoder.null_threshold={THRESHOLD}"])
+    settings = [f"decoder.null_threshold={THRESHOLD}", "trainer.precision=fp32"]
+    qatk.run(write_recipe(folder), out=folder / "run", settings=settings)
     said = [*json.loads((folder / "run" / "predictions.json").read_text()).values()]
     assert 5 < said.count("") < len(said) - 5
     return folder / "run"

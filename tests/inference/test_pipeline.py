@@ -147,8 +147,8 @@ def test_a_score_is_the_same_whatever_is_asked_for_beside_it(ask: Any, folder: P
     assert len(many) > 20
     assert [answer["score"] for answer in few] == pytest.approx([answer["score"] for answer in many[:3]], rel=1e-5)
     windows = {"max_length": SIZES["max_seq_len"], "doc_stride": SIZES["doc_stride"]}
-    settings = {"featurizer": windows, "decoder": {"max_answer_length": SIZES["max_answer_len"]}}
-    reply = qatk.load_model(folder, settings=settings).answer(QUESTION, CONTEXT)
+    sections = {"featurizer": windows, "decoder": {"max_answer_length": SIZES["max_answer_len"]}}
+    reply = qatk.load_model(folder, settings={**sections, "trainer": {"precision": "fp32"}}).answer(QUESTION, CONTEXT)
     unaligned = ask(question=QUESTION, context=CONTEXT, align_to_words=False)
     assert unaligned["score"] == pytest.approx(reply.candidates[0].probability, rel=1e-5)
 
