@@ -1,4 +1,4 @@
-"""Jobs of the batch scheduler SLURM, by submitit. Only this module and its tests import submitit."""
+"""Jobs of the batch scheduler SLURM, by submitit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import submitit
-from submitit.core.core import Job as Submitted
-from submitit.core.core import PicklingExecutor
-
 from qatk.api import Job, JobState, UsageError
 from qatk_builtin.launchers import SlurmOptions
 from qatk_builtin.launchers.command import Command
+from qatk_builtin.launchers.quiet_submitit import Job as Submitted
+from qatk_builtin.launchers.quiet_submitit import PicklingExecutor, submitit
 from qatk_builtin.launchers.starting import born
 
 _NOTICE_S = 120

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from submitit.slurm.slurm import SlurmInfoWatcher
 
 import qatk
 from commands import forked_python
 from qatk.api import Job, UsageError
 from qatk_builtin.launchers import SlurmOptions
+from qatk_builtin.launchers.quiet_submitit import submitit
 from qatk_builtin.launchers.slurm import SlurmLauncher
 from small import write_recipe
 
@@ -31,6 +32,23 @@ while not os.path.exists("saved"):
     time.sleep(0.05)
 print("went on", file=sys.stderr)
 """
+
+
+LOGS = """
+import logging, os, sys
+class Mine(logging.Handler):
+    def close(self): print("closed")
+logging.getLogger().addHandler(Mine())
+import qatk_builtin.launchers.slurm
+print(logging.getLogger("submitit").handlers, os.environ.get("SUBMITIT_LOG_LEVEL"))
+sys.stdout.flush()
+os._exit(0)  # before logging closes its handlers at the end
+"""
+
+
+def test_the_logging_of_a_program_that_submits_stays_as_it_was() -> None:
+    done = subprocess.run([sys.executable, "-c", LOGS], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.stderr) == ("[] None\n", "")
 
 
 def test_a_job_whose_time_is_over_saves_and_goes_on_in_another(tmp_path: Path) -> None:
@@ -131,7 +149,7 @@ def test_a_job_that_slurm_does_not_know_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sacct: str, squeue: str, minutes: int, state: str
 ) -> None:
     stand_in(tmp_path, monkeypatch, sacct=sacct, squeue=squeue)
-    monkeypatch.setattr("submitit.SlurmJob.watcher", SlurmInfoWatcher())
+    monkeypatch.setattr("submitit.SlurmJob.watcher", submitit.slurm.slurm.SlurmInfoWatcher())
     [name] = SlurmLauncher(SlurmOptions()).submit([Job("a", ("true",), tmp_path, tmp_path / "made" / "a.log")])
     [pickle] = (tmp_path / "made" / "slurm").glob("*submitted.pkl")
     os.utime(pickle, (time.time() - 60 * minutes,) * 2)
