@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _add_others(table, options)
     recipe = ROOT / table["recipe"] if options.recipe is None else options.recipe
     common = Common(recipe, options.out, options.limit, options.large, options.page.with_suffix(""))
-    records = Records(common, common.kept)
+    records = Records(common)
     folds = _folds(options)
     work = Work(options, table, records, folds, _whole(options, folds) if options.dev else [])
     work.check()
@@ -227,10 +227,11 @@ def _failed_since(began: float, job: Job, records: Records) -> bool:
 
 def make(configuration: Configuration, part: Part, records: Records) -> None:
     """Make one run unless it lies there, and keep its record, or why it failed: the next start tries that again."""
-    failure = records.failure(configuration, part)
-    code, said = 0, ""
+    failure, (code, said) = records.failure(configuration, part), (0, "")
     if not records.keep(configuration, part):
         code, said = call([sys.executable, "-m", "qatk", *configuration.command(part, records.common)])
+        if code == 0:
+            records.keep(configuration, part)
     if code == 0 and configuration.tells and not (told := records.told(configuration, part)).exists():
         answers = records.folder(configuration, part) / "told.parquet"
         words = ["predict", str(answers.parent), str(part.train), "--out", str(answers), "-k", str(TOLD), "--resume"]
@@ -239,7 +240,6 @@ def make(configuration: Configuration, part: Part, records: Records) -> None:
             keep_told(answers, told)
     if code == 0:
         failure.unlink(missing_ok=True)
-        records.keep(configuration, part)
         return
     if code < 0 or code > 128:
         sys.exit(128 + abs(code) % 128)  # stopped from outside: the same call goes on

@@ -53,13 +53,12 @@ class Made:
 
 @dataclass(frozen=True)
 class Records:
-    """In ``kept``, the records of the runs that were made here and on other machines.
+    """In ``common.kept``, the records of the runs that were made here and on other machines.
 
     One counts for as long as the configuration, the recipe and the scored questions are those of which it was made.
     """
 
     common: Common
-    kept: Path
 
     def folder(self, one: Configuration, part: Part) -> Path:
         """Of the run."""
@@ -71,7 +70,7 @@ class Records:
 
     def told(self, one: Configuration, part: Part) -> Path:
         """The file of what it told of its training questions."""
-        return self.kept / one.name / f"{part.name}.parquet"
+        return self.common.kept / one.name / f"{part.name}.parquet"
 
     def get(self, one: Configuration, part: Part) -> Made | None:
         """A finished run, if there is a record of it."""
@@ -104,7 +103,7 @@ class Records:
         return True
 
     def _place(self, one: Configuration, part: Part) -> Path:
-        return self.kept / one.name / f"{part.name}.json.gz"
+        return self.common.kept / one.name / f"{part.name}.json.gz"
 
     def _made_by(self, one: Configuration, part: Part) -> dict[str, object]:
         """The recipe, and the words of the command without the folders of this machine."""

@@ -20,6 +20,8 @@ LAYERS = 6
 """Of MiniLM, where a setting says nothing else."""
 ASSUMED_S = 0.14
 """Seconds in which one core learns from a window of MiniLM, for as long as no run is finished."""
+_RUN = r"\{(?:runs|told)\}/[\w.-]+"
+"""In settings: the runs of a configuration, or what they told."""
 WAYS = ("shuffle", "drop_words", "distract", "swap_questions", "swap_entities", "cloze", "recurring")
 
 
@@ -108,7 +110,7 @@ class Configuration:
 
     def smaller(self, questions: int) -> Configuration:
         """The same with fewer questions, for the learning curve; it starts from runs with as few."""
-        settings = [re.sub(r"(\{(?:runs|told)\}/[\w.-]+)/", rf"\1-{questions}/", each) for each in self.settings]
+        settings = [re.sub(rf"({_RUN})/", rf"\1-{questions}/", each) for each in self.settings]
         return replace(self, name=f"{self.name}-{questions}", questions=questions, settings=settings)
 
     def on(self, base: Configuration) -> Configuration:
@@ -121,7 +123,7 @@ class Configuration:
     @property
     def bases(self) -> list[str]:
         """The configurations whose runs it starts from."""
-        return re.findall(r"\{(?:runs|told)\}/([\w.-]+)/", " ".join(self.settings))
+        return [found.partition("/")[2] for found in re.findall(_RUN, " ".join(self.settings))]
 
     def needs(self, part: Part, what: str = "runs|told") -> list[tuple[str, str]]:
         """The runs that it starts from on this part, or learns from what they told, by configuration and part."""
@@ -133,7 +135,7 @@ class Configuration:
         def paths(found: re.Match[str]) -> str:
             return ", ".join(f"{found[1]}/{name}" for name in part.named(found[2]))
 
-        return [re.sub(r"(\{(?:runs|told)\}/[\w.-]+)/\{(\w+)\}", paths, each) for each in self.settings]
+        return [re.sub(rf"({_RUN})/\{{(\w+)\}}", paths, each) for each in self.settings]
 
     @property
     def trains(self) -> bool:

@@ -20,7 +20,7 @@ def flat(nested: object, at: str = "") -> dict[str, object]:
     return found
 
 
-def differing(*settings: Mapping[str, object]) -> list[str]:
+def differing_keys(*settings: Mapping[str, object]) -> list[str]:
     """The keys of flat values that not all have, or have alike, in their order."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [key for key in keys if any(key not in each or each[key] != settings[0].get(key) for each in settings)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from qatk.display.keys import differing, flat, shown
+from qatk.display.keys import differing_keys, flat, shown
 from qatk.errors import QatkError
 from qatk.recipes.sections import sections_of
 
@@ -74,7 +74,7 @@ def differences(held: Mapping[str, object], wanted: Mapping[str, object], counts
         counts: whether a key is looked at, such as ``trainer.log_every``.
     """
     old, new = ({k: v for k, v in flat(of).items() if counts(k)} for of in (held, wanted))
-    keys = differing(old, new)
+    keys = differing_keys(old, new)
     others = [key.removesuffix("use") for key in keys if key.endswith(".use")]
     keys = [key for key in keys if not any(key.startswith(of) and key != f"{of}use" for of in others)]
     said = [f"{key} {shown(old, key)}, now {shown(new, key)}" for key in keys[:MOST]]

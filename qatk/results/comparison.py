@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qatk.display.html import comparison_html
-from qatk.display.keys import differing, shown
+from qatk.display.keys import differing_keys, shown
 from qatk.display.numbers import METRICS, interval, points, signed
 from qatk.errors import counted
 from qatk.files import place_of
@@ -262,7 +262,7 @@ class Comparison:
         known = [system.settings for system in self.systems if system.settings]
         return {
             key: [shown(system.settings, key) if system.settings else "-" for system in self.systems]
-            for key in differing(*known)
+            for key in differing_keys(*known)
         }
 
     @property

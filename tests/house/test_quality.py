@@ -65,10 +65,10 @@ others:
 
 def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> None:
     table = yaml.safe_load((ROOT / "tools" / "quality.yaml").read_text("utf-8"))
-    common = Common(ROOT / table["recipe"], Path("runs"), large="large")
+    common = Common(ROOT / table["recipe"], Path("runs"), large="large", kept=tmp_path)
     part = Part("fold0", tmp_path / "train.json", tmp_path / "dev.json", 0)
     levers = {**table["rounds"]["levers"], **table["others"]}
-    records = Records(common, tmp_path)
+    records = Records(common)
     rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, records, part, guess=True)
     stages = {name: Configuration.of(name, given) for name, given in table["stages"].items()}
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "epochs-6"]
@@ -123,7 +123,7 @@ def test_what_gained_is_the_next_base_and_is_tried_together(tmp_path: Path, monk
     )
     monkeypatch.setattr(quality_rounds, "is_decided", lambda one, part, records: True)
     folds = [Part(f"fold{k}", tmp_path, tmp_path, k) for k in range(2)]
-    records = Records(Common(ROOT / table["recipe"], tmp_path), tmp_path)
+    records = Records(Common(ROOT / table["recipe"], tmp_path, kept=tmp_path))
     rounds = rounds_of(table, records, folds[0])
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "pretrained"]
     two, every = (rounds[2].configurations[name] for name in ("best-two", "all-that-gained"))
@@ -246,7 +246,7 @@ def test_a_record_says_what_its_run_does_and_counts_for_it_alone(
     monkeypatch.setattr(quality_processes, "_end_with_parent", None)
     one = Configuration("plain", "as it is")
     part = Part("fold0", tmp_path / "train.json", tmp_path / "train.json", 0)
-    records = Records(Common(tmp_path / "recipe.yaml", tmp_path / "out"), tmp_path / "kept")
+    records = Records(Common(tmp_path / "recipe.yaml", tmp_path / "out", kept=tmp_path / "kept"))
     assert not records.keep(one, part)
     make_quality.make(one, part, records)
     made, run = records.get(one, part), load_run(tmp_path / "out" / "plain" / "fold0")

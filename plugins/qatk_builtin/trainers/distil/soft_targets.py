@@ -44,7 +44,7 @@ def soft_targets(features: Features, scores: SpanScores, name: str) -> SoftTarge
         column[null] = np.where(np.isfinite(column[null]), column[null], scores.null / 2)
     more = (scores.null - start[null] - end[null]) / 2
     start[null], end[null] = start[null] + more, end[null] + more
-    return SoftTargets(normal(features, start), normal(features, end))
+    return SoftTargets(_normal(features, start), _normal(features, end))
 
 
 def _of_candidates(features: Features, spans: SpanCandidates, null_score: Float32) -> SoftTargets:
@@ -55,11 +55,11 @@ def _of_candidates(features: Features, spans: SpanCandidates, null_score: Float3
         column = np.full(tokens, -np.inf)
         np.logaddexp.at(column, begin[spans.feature] + position, spans.score.astype(np.float64))
         column[begin + features.null_index] = null_score
-        found.append(normal(features, column))
+        found.append(_normal(features, column))
     return SoftTargets(*found)
 
 
-def normal(features: Features, scores: Float64) -> Float32:
+def _normal(features: Features, scores: Float64) -> Float32:
     """Log-probabilities over the tokens of each window."""
     begin = features.token_offsets[:-1]
     best = np.maximum.reduceat(scores, begin)
@@ -102,7 +102,7 @@ def moved(theirs: Features, targets: SoftTargets, ours: Features, examples: Int3
         tables = [_seen_from(theirs, targets, int(first[row] + window), ours, row) for window in nearest]
         if tables:
             found[:, begin:stop] = min(tables, key=lambda table: float(table[:, null].sum()))
-    return SoftTargets(*(normal(ours, column) for column in found))
+    return SoftTargets(*(_normal(ours, column) for column in found))
 
 
 def _seen_from(theirs: Features, targets: SoftTargets, window: int, ours: Features, row: int) -> Float64:
@@ -110,18 +110,25 @@ def _seen_from(theirs: Features, targets: SoftTargets, window: int, ours: Featur
     source, place = context_tokens(theirs, window), context_tokens(ours, row)
     begin, stop = ours.token_offsets[row : row + 2]
     found: Float64 = np.full((2, stop - begin), -np.inf)
-    first, last = ours.char_start[place], ours.char_end[place]
-    # Characters between two tokens (blanks) belong to the next one as a start, and to the one before as an end.
-    begins = np.searchsorted(last, theirs.char_start[source], "right")
-    ends = np.searchsorted(first, theirs.char_end[source], "left") - 1
+    begins, ends = tokens_at(ours, place, theirs.char_start[source], theirs.char_end[source])
     inside = (
-        (begins < len(place)) & (theirs.char_start[source] >= first[0]),
-        (ends >= 0) & (theirs.char_end[source] <= last[-1]),
+        (begins < len(place)) & (theirs.char_start[source] >= ours.char_start[place[0]]),
+        (ends >= 0) & (theirs.char_end[source] <= ours.char_end[place[-1]]),
     )
     for column, logs, at, fits in zip(found, (targets.start, targets.end), (begins, ends), inside, strict=True):
         np.logaddexp.at(column, place[at[fits]] - begin, logs[source][fits].astype(np.float64))
         column[ours.null_index[row]] = np.log(max(1.0 - np.exp(column).sum(), np.finfo(np.float64).tiny))
     return found
+
+
+def tokens_at(features: Features, place: Int64, starts: Int32 | Int64, ends: Int32 | Int64) -> tuple[Int64, Int64]:
+    """Which of the context's tokens at ``place`` have the first, and which the last, of these ranges of characters.
+
+    Characters between two tokens (blanks) belong to the next one as a start, and to the one before as an end.
+    """
+    begins: Int64 = np.searchsorted(features.char_end[place], starts, "right")
+    stops: Int64 = np.searchsorted(features.char_start[place], ends, "left")
+    return begins, stops - 1
 
 
 def context_tokens(features: Features, window: int) -> Int64:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from qatk.api import DataError, Examples, Features
+from qatk.api import DataError, Examples, Features, SpanCandidates, SpanScores
 from qatk.display import counted, shortened
 from qatk.files import ending, read_rows
 from qatk.types import Float64, Int64
-from qatk_builtin.trainers.distil.soft_targets import SoftTargets, context_tokens, normal
+from qatk_builtin.trainers.distil.soft_targets import SoftTargets, context_tokens, soft_targets, tokens_at
 from qatk_builtin.trainers.distil.store import digest
 
 _ENDINGS = (".jsonl", ".ndjson", ".parquet")
@@ -65,12 +65,14 @@ class Told:
             DataError: questions are missing, or their contexts are others.
         """
         rows = self._of(examples)
-        found = np.full((2, len(windows.input_ids)), -np.inf)
-        for window, example in enumerate(windows.example_index.tolist()):
-            begin = windows.token_offsets[window]
-            probabilities = found[:, begin : windows.token_offsets[window + 1]]
-            _tell(rows[example], windows, window, probabilities)
-        return SoftTargets(*(normal(windows, column) for column in found))
+        seen = [
+            _seen_in(rows[example], windows, window) for window, example in enumerate(windows.example_index.tolist())
+        ]
+        first, last, score, null = zip(*seen, strict=True)
+        window = np.repeat(np.arange(len(seen), dtype=np.int32), [len(each) for each in first])
+        start, end = (np.concatenate(column).astype(np.int32) for column in (first, last))
+        spans = SpanCandidates(window, start, end, np.concatenate(score).astype(np.float32))
+        return soft_targets(windows, SpanScores(np.array(null, np.float32), candidates=spans), str(self._path))
 
     def identity(self, examples: Examples, windows: Features) -> str:
         """Changes with what was told, and with the windows."""
@@ -94,19 +96,18 @@ class Told:
         return rows
 
 
-def _tell(row: _Row, windows: Features, window: int, logs: Float64) -> None:
-    """Put the log-probabilities of starts and ends of a window into float64[2, tokens] of ``-inf``."""
-    place, null = context_tokens(windows, window), windows.null_index[window]
+def _seen_in(row: _Row, windows: Features, window: int) -> tuple[Int64, Int64, Float64, float]:
+    """The spans that lie in a window, by first token, last token and log-probability; that of no answer there."""
+    place = context_tokens(windows, window)
     inside = np.zeros(len(row.spans), np.bool_)
+    begins = ends = np.zeros(len(row.spans), np.int64)
     if len(place):
-        first, last = windows.char_start[place], windows.char_end[place]
-        begins = np.searchsorted(last, row.spans[:, 0], "right")
-        ends = np.searchsorted(first, row.spans[:, 1], "left") - 1
-        inside = (row.spans[:, 0] >= first[0]) & (row.spans[:, 1] <= last[-1]) & (begins <= ends)
-        for column, at in zip(logs, (begins, ends), strict=True):
-            np.logaddexp.at(column, place[at[inside]] - windows.token_offsets[window], row.logs[:-1][inside])
+        begins, ends = tokens_at(windows, place, row.spans[:, 0], row.spans[:, 1])
+        low, high = windows.char_start[place[0]], windows.char_end[place[-1]]
+        inside = (row.spans[:, 0] >= low) & (row.spans[:, 1] <= high) & (begins <= ends)
+    first, last = (place[at[inside]] - windows.token_offsets[window] for at in (begins, ends))
     outside = [*row.logs[:-1][~inside], row.logs[-1]]
-    logs[:, null] = np.logaddexp.reduce(outside)
+    return first, last, row.logs[:-1][inside], float(np.logaddexp.reduce(outside))
 
 
 def _row(row: object, where: str) -> tuple[str, _Row]:
