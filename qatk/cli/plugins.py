@@ -115,9 +115,21 @@ def _type_name(entry: Row) -> str:
         return " | ".join(_type_name(option) for option in entry["anyOf"])
     if "enum" in entry or "const" in entry:
         return " | ".join(map(str, entry.get("enum", [entry.get("const")])))
+    if "$ref" in entry:  # options that are parts of a recipe are datasets, see qatk.plugins.parts
+        return "dataset"
+    if entry.get("type") == "array":
+        return f"list of {_item_type(entry.get('items'))}"
+    if entry.get("type") == "object":
+        return f"map to {_item_type(entry.get('additionalProperties'))}"
     bounds = {"minimum": ">= ", "exclusiveMinimum": "> ", "maximum": "<= ", "exclusiveMaximum": "< "}
     limits = [f"{sign}{entry[key]:g}" for key, sign in bounds.items() if key in entry]
     return " ".join([entry.get("type", "any"), *limits])
+
+
+def _item_type(entry: object) -> str:
+    """The type of what a list or a map holds; ``any`` where it may hold anything."""
+    name = _type_name(entry) if isinstance(entry, dict) else "any"
+    return f"({name})" if "|" in name else name
 
 
 def _row(registered: Registered, host: PluginHost) -> Row:

@@ -107,6 +107,11 @@ def test_plugins_list_and_show() -> None:
     assert "featurizer stride" in text
     assert "doc_stride" in text
     assert "128" in text
+    (mixed,) = json.loads(qatk("plugins", "show", "mix", "--json").stdout)
+    types = {option["name"]: option["type"] for option in mixed["options"]}
+    assert (types["sets"], types["most"]) == ("map to dataset", "map to integer >= 1")
+    shown = qatk("plugins", "show", "table", COLUMNS="200").stdout
+    assert "map to (string | list of string | null)" in shown
     assert qatk("plugins", "show", "exact").stdout.startswith("decoder min-null\n")
 
 
