@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from qatk.comparison.answers import Found
 from qatk.errors import UsageError
 from qatk.evaluation.prediction_files import Source
-from qatk.files import folder_size
 from qatk.languages import Normalisation
 from qatk.progress import advance
 from qatk.spelling import spelled
@@ -66,19 +65,11 @@ def _ask(model: AnsweringModel, source: Source, examples: Examples, by: Normalis
     facts = {"examples_per_second": len(examples) / (time.perf_counter() - began)}
     if isinstance(parameters := model.described.get("parameters"), int | float):
         facts["parameters"] = parameters
-    if (size := _size_of(model)) is not None:
+    if (size := model.model_bytes) is not None:
         facts["model_bytes"] = size
     metrics = default_parts(LiveMetric, "metrics", by, model.host)
     manifest = read_finished(Path(source)).plain() if is_run(source) else {}
     return Found(judge(examples, predictions, metrics), manifest, facts)
-
-
-def _size_of(model: AnsweringModel) -> int | None:
-    """The bytes of the files that answer; ``None`` where they are in no folder that the user named."""
-    if model.opened.exported_bytes is not None:
-        return model.opened.exported_bytes
-    folder = model.trained or Path(str(model.sections["backbone"]["model"]))
-    return folder_size(folder) if folder.is_dir() else None
 
 
 def runtimes_of(of: Mapping[str, Source], runtimes: Sequence[str]) -> dict[str, str]:

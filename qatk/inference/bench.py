@@ -18,7 +18,7 @@ import numpy as np
 from qatk.arguments import list_of, whole
 from qatk.errors import QatkError, UsageError
 from qatk.evaluation.evaluate import read_data
-from qatk.exports.folder import is_export, read_export
+from qatk.exports.folder import is_export
 from qatk.exports.runtimes import PRECISION, runtime_section
 from qatk.inference.exporting import SAMPLE, export
 from qatk.inference.samples import sample_examples
@@ -48,7 +48,7 @@ class Measured:
         questions_per_second: answered, over all calls.
         p50_ms, p99_ms: time of a call in milliseconds, which half and 99 % of the calls did not exceed.
         memory_bytes: the most that the process held, from its start to the last call.
-        model_bytes: size of the files that were loaded.
+        model_bytes: size of the model and its tokenizer.
         load_seconds: from the start of loading to the first answer.
         calls: how many were timed.
         exact, f1: in per cent, where the data has gold answers.
@@ -210,12 +210,3 @@ def _measure(job: Job) -> dict[str, Any]:
         kind = UsageError if found["exit_code"] == UsageError.exit_code else QatkError
         raise kind(found["what"], where=found["where"], fix=found["fix"])
     return dict(found)
-
-
-def size_of(place: str) -> int:
-    """The bytes of the files that a model is loaded from; 0 where they are not in a folder."""
-    folder = Path(place)
-    if is_export(folder):
-        return sum((folder / name).stat().st_size for name in read_export(folder).files)
-    inner = folder / "model" if (folder / "model").is_dir() else folder
-    return sum(file.stat().st_size for file in inner.rglob("*.safetensors")) if inner.is_dir() else 0

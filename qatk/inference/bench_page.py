@@ -32,7 +32,9 @@ FIGURES = (
     Figure("p50 ms", f"Median time of a call, in ms: {_LESS}", lambda row: row.p50_ms, ",.1f"),
     Figure("p99 ms", f"Time that 99 % of the calls take at most, in ms: {_LESS}", lambda row: row.p99_ms, ",.1f"),
     Figure("memory MB", f"Most memory of a fresh process, in MB: {_LESS}", lambda row: row.memory_bytes / 1e6, ",.0f"),
-    Figure("model MB", f"Model files, in MB: {_LESS}", lambda row: row.model_bytes / 1e6, ",.1f", by_batch=False),
+    Figure(
+        "model MB", f"Model and tokenizer, in MB: {_LESS}", lambda row: row.model_bytes / 1e6, ",.1f", by_batch=False
+    ),
 )
 F1 = Figure("F1", "F1, in per cent: more is better", lambda row: row.f1 or 0.0, ".2f", by_batch=False)
 LABELS = ("model", "runtime", "batch")

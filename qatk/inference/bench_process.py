@@ -14,7 +14,7 @@ import numpy as np
 
 from qatk.errors import QatkError
 from qatk.exports.runtimes import PRECISION
-from qatk.inference.bench import Job, size_of
+from qatk.inference.bench import Job
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.sources import normalisation_of_run
 from qatk.memory import peak_memory
@@ -60,7 +60,7 @@ def _run(job: Job) -> dict[str, object]:
         "p50_ms": 1000 * float(np.quantile(times, 0.5)),
         "p99_ms": 1000 * float(np.quantile(times, 0.99)),
         "memory_bytes": memory,
-        "model_bytes": model.opened.exported_bytes or size_of(job.model),
+        "model_bytes": model.model_bytes or 0,
         "load_seconds": loaded,
         "calls": len(times),
         **(_scores(model, examples) if job.score and examples.has_gold else {}),

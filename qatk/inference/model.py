@@ -18,7 +18,7 @@ from qatk.data import pairs
 from qatk.errors import ModelError, UsageError
 from qatk.exports.folder import read_export
 from qatk.exports.runtimes import PRECISION, OpenModel, open_exported, open_trained, runtime_section
-from qatk.files import file_digest
+from qatk.files import file_digest, folder_size
 from qatk.inference.portions import predict_in_portions
 from qatk.inference.promised import kept_promise, names_threshold, same_odds
 from qatk.inference.reply import Reply, replies_of
@@ -178,6 +178,12 @@ class AnsweringModel:
             return self.name
         files = sorted(file for file in folder.iterdir() if file.is_file())
         return hashlib.sha256("".join(f"{file.name} {file_digest(file)}\n" for file in files).encode()).hexdigest()
+
+    @property
+    def model_bytes(self) -> int | None:
+        """The size of the model's folder, tokenizer included; ``None`` where it is in none that the user named."""
+        folder = self.trained or Path(str(self.sections["backbone"]["model"]))
+        return self.opened.exported_bytes or (folder_size(folder) if folder.is_dir() else None)
 
     def changed(
         self, *, featurizer: Mapping[str, object] | None = None, decoder: Mapping[str, object] | None = None
