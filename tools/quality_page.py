@@ -21,7 +21,7 @@ Runs = Mapping[str, Made]
 """The finished runs of a configuration, by part."""
 HEAD = [
     *("EM", "F1", "HasAns F1", "NoAns F1", "best F1", "held-out F1", "AUC"),
-    *("best difference", "F1 difference", "95 % CI", "verdict", "minutes"),
+    *("best difference", "F1 difference", "95 % CI", "verdict", "core minutes"),
 ]
 TEXT = """# What each lever gains
 
@@ -31,10 +31,10 @@ from the runs of `tools/quality.yaml`, all of which are listed, also those that 
 `tools/quality_plain.yaml`: MiniLM (22 M parameters, 6 layers; `backbone.layers=3` takes the lower three of them) with
 the usual options. [Better answers](../how-to/better-answers.md) explains the levers. Figures are means over the runs
 that are finished, in per cent. *Best F1* has the null threshold that is best on the scored questions, *held-out F1* one
-that was fitted on other articles of the same data; *AUC* is that of the null odds; *minutes* are those of training,
-beside whatever else the machine did. Differences are those to the first line of a table, on the parts of the data that
-both have. The folder `quality` beside this page has the answers and null odds of each run, from which the script makes
-these tables. Trained on {machines}.
+that was fitted on other articles of the same data; *AUC* is that of the null odds; *core minutes* are those of training
+times the cores that it used, beside whatever else these did. Differences are those to the first line of a table, on
+the parts of the data that both have. The folder `quality` beside this page has the answers and null odds of each run,
+from which the script makes these tables. Trained on {machines}.
 
 ## By cross-validation
 
@@ -181,7 +181,7 @@ def _unanswerable(runs: Sequence[Made]) -> float:
 
 
 def _minutes(runs: Runs) -> str:
-    """The mean time of training."""
+    """The mean time of training on one core."""
     return f"{np.mean([run.seconds for run in runs.values()]) / 60:.1f}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -41,7 +42,7 @@ class Made:
     Attributes:
         evaluation: on the data that it was scored on.
         questions: of its training data; 0 where nothing was trained.
-        seconds: of training, over all executions of it.
+        seconds: of training, over all executions of it, for each core that it used; those of a GPU as they are.
         machine: the GPU or the processor that it was trained on.
     """
 
@@ -92,6 +93,7 @@ class Records:
             "dev": manifest["data"]["dev"]["digest"],
             "questions": train["questions"],
             "seconds": round(sum(stage.seconds for stage in run.stages if stage.name == "train"), 1),
+            "cores": _cores(manifest["machine"]["cores"]) if device == "cpu" else 1,
             "machine": device if device != "cpu" else manifest["machine"]["processor"],
             "spans": np.stack([said.char_start, said.char_end], axis=1).tolist(),
             # As text, so that each has as few digits as tell it from the next float32.
@@ -125,6 +127,11 @@ def keep_told(source: Path, place: Path) -> None:
     pq.write_table(pa.table(columns), file := BytesIO(), compression="zstd")
     place.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(place, file.getvalue())
+
+
+def _cores(usable: int) -> int:
+    """How many cores a run used, which had the environment of this process."""
+    return min(usable, int(os.environ.get("OMP_NUM_THREADS") or usable))
 
 
 def is_finished(folder: Path) -> bool:
@@ -173,7 +180,7 @@ def _made(place: Path, changed: int, dev: Path, limit: int | None) -> Made:
     texts = [examples.context_of(k)[max(low, 0) : max(high, 0)] for k, (low, high) in enumerate(row["spans"])]
     odds = None if np.isnan(row["null_odds"]).any() else dict(zip(ids, row["null_odds"], strict=True))
     evaluation = qatk.evaluate(examples, dict(zip(ids, texts, strict=True)), null_odds=odds)
-    return Made(evaluation, row["questions"], row["seconds"], row["machine"])
+    return Made(evaluation, row["questions"], row["seconds"] * row["cores"], row["machine"])
 
 
 @cache

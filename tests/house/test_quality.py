@@ -21,6 +21,7 @@ import quality_processes
 import quality_rounds
 from commands import call, forked_python
 from qatk import load_run
+from qatk.cores import usable_cores
 from qatk.data import save
 from qatk.plugins.host import PluginHost
 from qatk.recipes.recipe import load_recipe
@@ -179,6 +180,7 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     kept = {path.parent.name: record_of(path) for path in page.with_suffix("").glob("*/fold0.json.gz")}
     assert kept["taught"]["questions"] == 12
     assert kept["taught"]["seconds"] > 0
+    assert 1 <= kept["taught"]["cores"] <= usable_cores()
     assert str(tmp_path) not in json.dumps(kept), "no folder of this machine"
     final = ["--final", "taught", "--curve", "plain", "--seeds", 4, "--dev", tmp_path / "train.json"]
     due = ["plain seed4", "taught seed4", "plain-8 seed4"]
