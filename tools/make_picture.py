@@ -7,8 +7,11 @@ with a question that the run has wrong.
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +40,24 @@ def main(folder: str, chromium: str = "chromium") -> None:
 
 def photograph(page: Path, chromium: str) -> None:
     """The charts above, an open question below."""
-    import shutil
-
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which(chromium), args=["--no-sandbox"])
-        view: Any = browser.new_page(viewport={"width": 1200, "height": 760})
-        view.goto(page.as_uri() + "#kind=wrong")
-        view.wait_for_selector("html[data-charts=drawn]")
+    with opened(page, chromium, address="#kind=wrong", height=760) as view:
         view.locator("#list a").first.click()
         view.wait_for_selector("#asked")
         view.mouse.move(0, 0)
         view.screenshot(path=str(DOCS / "page.png"))
+
+
+@contextmanager
+def opened(page: Path, chromium: str = "chromium", *, address: str = "", height: int = 1000) -> Iterator[Any]:
+    """A page of a report in the browser, its charts drawn, until the block ends."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which(chromium), args=["--no-sandbox"])
+        view = browser.new_page(viewport={"width": 1200, "height": height})
+        view.goto(page.as_uri() + address)
+        view.wait_for_selector("html[data-charts=drawn]")
+        yield view
         browser.close()
 
 

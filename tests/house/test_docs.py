@@ -125,10 +125,13 @@ def test_the_comparison_of_published_systems_is_what_is_said(monkeypatch: pytest
 
 def test_the_runs_of_the_comparisons_are_in_order(host: PluginHost) -> None:
     made = maker("make_comparisons")
-    assert made.SET_MINI in (ROOT / "docs" / "results" / "comparisons.md").read_text("utf-8")
-    recipe = recipe_of(made.RUN, made, host, layers="3", seed="1")
-    assert recipe.filled()["data"]["dev"]["path"] == str(SHARED / "squad2-mini" / "dev.json.gz")
-    assert recipe.filled()["backbone"]["layers"] == 3
+    page = (ROOT / "docs" / "results" / "comparisons.md").read_text("utf-8")
+    assert made.SET_MINI in page
+    for command, layers in zip(made.COMMANDS, (3, None, None), strict=True):
+        assert f"\n{command}\n" in page
+        recipe = recipe_of(command, made, host)
+        assert recipe.filled()["data"]["dev"]["path"] == str(SHARED / "squad2-mini" / "dev.json.gz")
+        assert recipe.filled()["backbone"]["layers"] == layers
 
 
 def test_the_runs_of_the_effects_are_in_order(host: PluginHost) -> None:
