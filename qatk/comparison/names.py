@@ -82,6 +82,9 @@ def _of_all(folders: Sequence[str]) -> str:
     """What the paths of one system's runs begin with, without what leads up to a seed."""
     if len(folders) == 1:
         return folders[0]
-    letters = zip(*(os.path.abspath(folder) for folder in folders), strict=False)  # noqa: PTH100  as above
-    shared = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, letters))
+    paths = [os.path.abspath(folder) for folder in folders]  # noqa: PTH100  as above
+    shared = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, zip(*paths, strict=False)))
+    ends = {path[len(shared) :][:1] for path in paths} - {""}
+    if ends and all(map(str.isdecimal, ends)):  # 13 and 14 share a digit, and no part of a name
+        shared = shared.rstrip("0123456789")
     return re.sub(r"([-_.=/]+(seed|s)?[-_.=]*|seed[-_.=]*)$", "", shared) or shared

@@ -62,6 +62,16 @@ def test_a_run_by_itself_is_a_system(runs: list[Path]) -> None:
     assert (alone.name, alone.seeds, alone.sources) == ("a", [13], [str(runs[0])])
 
 
+@pytest.mark.parametrize("seeds", [(13, 14), (1, 12), (0, 1)])
+def test_a_system_is_named_without_a_part_of_its_seeds(
+    tmp_path: Path, host: PluginHost, seeds: tuple[int, int]
+) -> None:
+    made = evaluation(host, DATA, answer(DATA, 0.5, 1))
+    folders = [write_run(tmp_path / f"layers3-seed{seed}", made, seed=seed) for seed in seeds]
+    (one,) = read_systems(folders, group_seeds=True)
+    assert (one.name, one.seeds) == ("layers3", [*seeds])
+
+
 def test_runs_that_differ_in_their_seed_are_one_system(tmp_path: Path, host: PluginHost) -> None:
     made = evaluation(host, DATA, answer(DATA, 0.5, 1))
     folders = [
