@@ -23,9 +23,10 @@ from qatk.run_folder.provenance import processor
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "comparisons.md"
 CHART = PAGE.with_name("costs.png")
+DATA = "$QATK_SHARED/squad2-mini/dev.json.gz"
 PARITY = (
     "qatk compare $QATK_SHARED/parity/bidaf-elmo-v2.predictions.json.gz "
-    "$QATK_SHARED/parity/nlnet-v2.predictions.json.gz --data $QATK_SHARED/squad2-mini/dev.json.gz --show 0"
+    f"$QATK_SHARED/parity/nlnet-v2.predictions.json.gz --data {DATA} --show 0"
 )
 PLAIN = f"qatk run tools/quality_plain.yaml {MINI} --set keep_best=null --set score_epochs=false"
 MPNET = (
@@ -35,7 +36,6 @@ MPNET = (
 RUNS = {"minilm-3": "--set backbone.layers=3", "minilm-6": "", "mpnet": MPNET}
 """The runs of the second comparison, and what their recipes set."""
 COMMANDS = [f"{PLAIN} {setting} --out runs/{name}".replace("  ", " ") for name, setting in RUNS.items()]
-DATA = "$QATK_SHARED/squad2-mini/dev.json.gz"
 BACKBONES = f"qatk compare {' '.join(f'runs/{name}' for name in RUNS)} --data {DATA} --show 0 --html compare.html"
 
 MADE = "<!-- made from the runs -->\n"

@@ -111,11 +111,13 @@ def options_of(registered: Registered) -> list[Row]:
 
 
 def _type_name(entry: Row) -> str:
+    from qatk.plugins.parts import DatasetPart
+
     if "anyOf" in entry:
         return " | ".join(_type_name(option) for option in entry["anyOf"])
     if "enum" in entry or "const" in entry:
         return " | ".join(map(str, entry.get("enum", [entry.get("const")])))
-    if "$ref" in entry:  # options that are parts of a recipe are datasets, see qatk.plugins.parts
+    if entry.get("$ref", "").endswith(f"/{DatasetPart.__name__}"):
         return "dataset"
     if entry.get("type") == "array":
         return f"list of {_item_type(entry.get('items'))}"

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +82,7 @@ def _of_all(folders: Sequence[str]) -> str:
     if len(folders) == 1:
         return folders[0]
     paths = [os.path.abspath(folder) for folder in folders]  # noqa: PTH100  as above
-    shared = "".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, zip(*paths, strict=False)))
+    shared = os.path.commonprefix(paths)  # noqa: RUF071  letter by letter, as seeds end names
     ends = {path[len(shared) :][:1] for path in paths} - {""}
     if ends and all(map(str.isdecimal, ends)):  # 13 and 14 share a digit, and no part of a name
         shared = shared.rstrip("0123456789")
