@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import select
 import signal
 import socket
+import struct
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -25,6 +28,10 @@ LINGER = 1.0
 """Seconds for which a server that ends answers on connections that are open, telling clients to close them."""
 GRACE = 5
 """Seconds beyond the limit of time that a server which ends leaves to what it took."""
+_NO_SYN = (0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)
+"""A BPF program over a TCP segment: load its flags (byte 13), drop it if SYN is set (RFC 9293, 3.1), else keep it."""
+_SO_ATTACH_FILTER = 26
+"""Of Linux (socket(7)); Python has no name for it."""
 
 
 class Connection(H11Protocol):
@@ -80,6 +87,21 @@ class Connection(H11Protocol):
             self.transport.abort()
 
 
+def open_no_more(listener: socket.socket) -> None:
+    """Let the kernel drop the first segment of each new connection, and keep those that it has begun to open.
+
+    The close of a listener resets what it has not accepted, so that a connection which opens between the last accept
+    and the close would be lost. A client whose segment is dropped sends it again, and is refused then. Where the system
+    is not Linux nothing is done.
+    """
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_SYN))
+    with suppress(OSError):  # of a system that calls itself Linux
+        filled = struct.pack("HP", len(_NO_SYN), ctypes.addressof(program))
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filled)
+
+
 class Server(uvicorn.Server):
     """A server that ends by SIGTERM, SIGINT or SIGHUP in good order; a second SIGTERM or SIGINT ends it at once.
 
@@ -125,6 +147,8 @@ class Server(uvicorn.Server):
         """Answer what was taken: what waits to be accepted, what comes on open connections, then the rest."""
         self.guard.draining = True
         log(f"ending: {counted(self.guard.under_way, 'request', 'is')} under way")
+        for listener in sockets or []:
+            open_no_more(listener)
         await self._accept_rest(sockets or [])
         for server in self.servers:
             server.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -119,6 +122,37 @@ def test_connections_that_come_as_a_server_begins_to_end_are_answered() -> None:
         assert [client.getresponse().status for client in clients] == [204] * 5
         for client in clients:
             client.close()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_connection_that_comes_between_the_last_accept_and_the_close_is_refused() -> None:
+    """And never reset after it stood: a client sends its first segment again a second later."""
+    started, accepted, tried = Event(), Event(), Event()
+
+    class Slow(connections.Server):
+        async def _accept_rest(self, listeners: list[socket.socket]) -> None:
+            await super()._accept_rest(listeners)
+            accepted.set()
+            tried.wait(10)
+
+    with bind("127.0.0.1", 0, has_token=False) as listener:
+        server = Slow(Guard(empty, Limits(), Gauges(), None), Limits(), started.set)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        assert started.wait(10)
+        server.should_exit = True
+        assert accepted.wait(10)
+        with socket.socket() as client:
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.connect(listener.getsockname())
+            stands = select.select([], [client], [], 0.3)[1]
+            tried.set()
+            assert bool(stands) == (sys.platform != "linux")
+            if not stands:
+                assert select.select([], [client], [], 10)[1]
+                assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
         thread.join(10)
         assert not thread.is_alive()
 
