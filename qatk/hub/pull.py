@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qatk.errors import ModelError, UsageError
-from qatk.files import discard, hub_errors, replacing
+from qatk.files import discard, expanded, hub_errors, replacing
 from qatk.hub.refusals import check_repo
 from qatk.inference.sources import CONFIG
 from qatk.spelling import spelled
@@ -26,7 +26,7 @@ def pull(repo: str, out: str | Path | None = None, *, revision: str | None = Non
         StorageError: where the disk refuses.
     """
     check_repo(repo)
-    folder = Path(out or repo.rpartition("/")[2])
+    folder = Path(expanded(out or repo.rpartition("/")[2]))
     if folder.exists() or folder.is_symlink():
         raise UsageError(
             f"{folder} exists already", fix=f"name another folder with {spelled('out')}, or remove this one"

@@ -16,7 +16,7 @@ from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.metrics import judge
 from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
-from qatk.files import file_digest, is_there, replacing, storage_errors, write_json
+from qatk.files import expanded, file_digest, is_there, replacing, storage_errors, write_json
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.promised import still_holds
 from qatk.inference.samples import sample_for
@@ -84,7 +84,7 @@ def export(
         ModelError: the model cannot be exported; or, in float32, its answers would change.
         UsageError: an unknown exporter or option, a model that is an export, or a folder that holds something.
     """
-    host, folder = host or PluginHost.discover(), Path(out)
+    host, folder = host or PluginHost.discover(), Path(expanded(out))
     options = {**(settings or {}), **({} if precision is None else {PRECISION: precision})}
     exporter = exporter_of({"use": to, **options}, host)
     local = here(model)

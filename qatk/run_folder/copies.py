@@ -19,6 +19,7 @@ from qatk.files import (
     cache_folder,
     cache_limit,
     discard,
+    expanded,
     folder_size,
     least_used,
     local_place,
@@ -73,7 +74,7 @@ def _sent_runs(place: Path) -> Iterator[tuple[float, int, Path]]:
 
 
 def place_named(named: str | Path | RunResult) -> str | Path:
-    """What a user named; of the result of a run, its URL or its folder.
+    """What a user named, see :func:`qatk.files.expanded`; of the result of a run, its URL or its folder.
 
     Raises:
         RunFolderError: a result is of no folder.
@@ -85,7 +86,7 @@ def place_named(named: str | Path | RunResult) -> str | Path:
         return place
     if not isinstance(named, str | Path):
         raise UsageError(f"no path but an object of type {type(named).__name__}", fix="name a run or a model")
-    return named
+    return Path(expanded(named)) if isinstance(named, Path) else expanded(named)
 
 
 def here(named: str | Path | RunResult, *, model: bool = True) -> str | Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from qatk.errors import QatkError, QatkWarning, UsageError
-from qatk.files import RUN_MARK, is_there, place_of, url_of
+from qatk.files import RUN_MARK, expanded, is_there, place_of, url_of
 from qatk.run_folder.copies import glimpsed
 from qatk.run_folder.event_log import read_events
 from qatk.run_folder.lock import Holder, holder_of
@@ -72,7 +72,7 @@ def list_runs(folder: str | Path = "runs") -> list[RunSummary]:
         UsageError: if there is no such folder.
         StorageError: if the URL cannot be reached.
     """
-    root = Path(folder)
+    root = Path(expanded(folder))
     if (url := url_of(folder)) is not None:
         with glimpsed(url) as copy:
             if not any(copy.iterdir()):

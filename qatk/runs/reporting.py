@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qatk.arguments import list_of
 from qatk.errors import QatkWarning, RunFolderError, UsageError
-from qatk.files import is_there, storage_errors, url_of
+from qatk.files import expanded, is_there, storage_errors, url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveReporter
 from qatk.recipes.sections import DEFAULTS
@@ -66,7 +66,7 @@ def report(
     host = host or PluginHost.discover()
     result = run if isinstance(run, RunResult) and on in (None, run.on) else None
     result = result or load_run(place_named(run), on=on or "dev", host=host)
-    held = Path(here(result, model=False)) if out is None else _made(Path(out))
+    held = Path(here(result, model=False)) if out is None else _made(Path(expanded(out)))
     folder = held if out is not None else None if is_copy(held) else folder_of(result)
     named = None if reporters is None else list_of(reporters, "reporters", "for example reporters=['html']")
     wanted = [each for each in _reporters(result, named) if named is not None or not _is_absent(each[0], result, host)]

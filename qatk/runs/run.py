@@ -18,7 +18,7 @@ from qatk.calibration.transfer import misleading
 from qatk.errors import ModelError, QatkWarning
 from qatk.evaluation.reachability import find_reach
 from qatk.exports.runtimes import exporter_of
-from qatk.files import RemoteFolder, place_of, replacing, url_of, write_atomically
+from qatk.files import RemoteFolder, expanded, place_of, replacing, url_of, write_atomically
 from qatk.plugins.attribution import blaming
 from qatk.plugins.host import PluginHost
 from qatk.plugins.protocols import Model, Plain
@@ -84,20 +84,20 @@ def run(
     Raises:
         QatkError: a subclass of it, for everything that a user can correct.
     """
-    given, settings = GivenData.of(data), settings_of(settings)
+    recipe, given, settings = _with_home(recipe), GivenData.of(data), settings_of(settings)
     if limit is not None:
         whole(limit, "limit", 1)
     host = host or PluginHost.discover()
     if isinstance(recipe, Recipe):
         recipe = given.into(recipe, host)
     else:
-        out = out or folder_for(recipe, resume=resume)
+        out = expanded(out or folder_for(recipe, resume=resume))
         if resume:
             _refuse_absent(Path(out), host)
         settings = [*settings, *([f"seed={seed}"] if seed is not None else []), *given.settings()]
         recipe = find_recipe(recipe, host, settings, importing=True)
         limit = recipe.limit if limit is None else limit
-    place, identity = out or Path("runs") / recipe.name, Identity(recipe=recipe.digest(), limit=limit)
+    place, identity = expanded(out or Path("runs") / recipe.name), Identity(recipe=recipe.digest(), limit=limit)
     if url_of(place) is None and is_first_process():  # early; under its lock, the folder is looked at again
         RunFolder.refuse(Path(place), identity, resume=resume, differing=partial(differing, recipe))
     pipeline = _composed(recipe, given, host)
@@ -111,6 +111,10 @@ def run(
                 result = _execute(context, console or Console(quiet=True))
                 folder.send(final=True)
                 return replace(result, url=url_of(out or ""))
+
+
+def _with_home(recipe: str | Path | Mapping[str, object] | Recipe) -> str | Mapping[str, object] | Recipe:
+    return expanded(recipe) if isinstance(recipe, str | Path) else recipe
 
 
 def _composed(recipe: Recipe, given: GivenData, host: PluginHost) -> Pipeline:

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from qatk.errors import Problem, QatkError, RecipeError, RunFolderError, UsageError, suggest
-from qatk.files import url_of
+from qatk.files import expanded, url_of
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live import LiveDataset
 from qatk.recipes.recipe import Recipe, plain_digest
@@ -126,7 +126,7 @@ def plan(
             continue
         labels = [value_name(over, i) for over, i in zip(overs, values, strict=True)]
         system = ", ".join([*([names[str(path)]] if len(recipes) > 1 or not labels else []), *labels])
-        folder = Path(out or Path("runs") / f"{recipe.name}-compare")
+        folder = Path(expanded(out or Path("runs") / f"{recipe.name}-compare"))
         planned.append((_planned(system, recipe, given, limit or recipe.limit, folder), recipe))
     if problems:
         raise RecipeError(_merged(problems, overs))

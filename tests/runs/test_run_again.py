@@ -140,3 +140,18 @@ def test_the_page_is_followed(made: Path, tmp_path: Path) -> None:
     for name in ("again", "published"):
         same(made, tmp_path / "runs" / name)
     assert len(commands) == 5
+
+
+def test_a_home_is_found_in_a_path_of_python(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "first").symlink_to(made)
+    (working := tmp_path / "working").mkdir()
+    monkeypatch.chdir(working)
+    assert qatk.run("~/first", out=Path("~/runs/again")).folder == tmp_path / "runs" / "again"
+    assert qatk.load_run("~/runs/again").metrics == qatk.load_run(made).metrics
+    assert [run.folder for run in qatk.list_runs("~/runs")] == [tmp_path / "runs" / "again"]
+    assert qatk.report("~/runs/again", out="~/reports") == tmp_path / "reports"
+    assert len(qatk.compare("~/runs/again", seeds=[1, 2], out="~/more").systems) == 1
+    assert qatk.load_model("~/runs/again").run is not None
+    assert qatk.export("~/runs/again", "onnx", "~/onnx").folder == tmp_path / "onnx"
+    assert not list(working.iterdir())
