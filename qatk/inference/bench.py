@@ -22,7 +22,7 @@ from qatk.exports.folder import is_export
 from qatk.exports.runtimes import PRECISION, runtime_section
 from qatk.inference.exporting import SAMPLE, export
 from qatk.inference.samples import sample_examples
-from qatk.inference.sources import find_source
+from qatk.inference.sources import find_source, language_column_of
 from qatk.inference.tuned import warn_of_tuned
 from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveRuntime
@@ -127,7 +127,7 @@ def bench(
     host = host or PluginHost.discover()
     runtimes = list_of(runtimes, "runtimes", "for example runtimes=['torch', 'onnx:int8']")
     sizes = [whole(size, "batch_sizes", 1) for size in list_of(batch_sizes, "batch_sizes", "for example [1, 8, 32]")]
-    examples = None if data is None else read_data(data, host)
+    examples = None if data is None else read_data(data, host, language_column=language_column_of(models, host))
     return list(measure(models, runtimes, sizes, data=examples, seconds=seconds, device=device, host=host))
 
 

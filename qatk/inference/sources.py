@@ -165,17 +165,29 @@ def normalisation_of_models(models: Iterable[str | Path | RunResult], host: Plug
     Raises:
         UsageError: where runs compared them by different ones; and as of :func:`find_source`.
     """
-    found: dict[tuple[str, str | None], tuple[object, Normalisation]] = {}
-    for model in models:
-        if (run := find_source(here(model), host).run) is not None:
-            by = normalisation_of_run(run, host)
-            found.setdefault((by.language, by.column), (model, by))
-    if len(found) > 1:
+    if len(found := _normalisations(models, host)) > 1:
         (first, one), (second, other), *_ = found.values()
         names = [by.language if by.column is None else f"column {by.column!r}" for by in (one, other)]
         what = f"the normalisers differ: {first} was scored by {names[0]}, {second} by {names[1]}"
         raise UsageError(what, fix=f"name one for both with {spelled('language')} or {spelled('language_column')}")
     return next((by for _, by in found.values()), ENGLISH)
+
+
+def language_column_of(models: Iterable[str | Path | RunResult], host: PluginHost) -> str | None:
+    """The column of languages that the answers of a model are scored by, the first one's that has such."""
+    return next((by.column for _, by in _normalisations(models, host).values() if by.column is not None), None)
+
+
+def _normalisations(
+    models: Iterable[str | Path | RunResult], host: PluginHost
+) -> dict[tuple[str, str | None], tuple[object, Normalisation]]:
+    """Each that runs compared answers by, with the first model of such a run, by language and column."""
+    found: dict[tuple[str, str | None], tuple[object, Normalisation]] = {}
+    for model in models:
+        if (run := find_source(here(model), host).run) is not None:
+            by = normalisation_of_run(run, host)
+            found.setdefault((by.language, by.column), (model, by))
+    return found
 
 
 def folder_of(backbone: LiveBackbone) -> Path | None:

@@ -96,6 +96,15 @@ def test_two_normalisers_are_not_compared(folder: Path, german: RunResult, by_co
         qatk.compare(folder / "german", files[1], language="de", host=HOST)
 
 
+def test_speeds_are_measured_of_models_of_several_normalisers(
+    folder: Path, german: RunResult, by_column: tuple[RunResult, str]
+) -> None:
+    models = [str(folder / name) for name in ("german", "by-column")]
+    found = qatk.bench(*models, data=folder / "dev.json", batch_sizes=[8], seconds=0.1, host=HOST)
+    due = [german.metrics["f1"], by_column[0].metrics["f1"]]
+    assert [row.f1 for row in found] == pytest.approx(due, abs=0.1)
+
+
 def test_an_older_run_is_english(folder: Path, german: RunResult) -> None:
     """Runs from before languages have neither the option nor the key."""
     old = folder / "old"
