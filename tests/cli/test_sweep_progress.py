@@ -77,6 +77,8 @@ def test_lines_say_how_long_it_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # which makes no terminal of what is captured
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
     [run] = runs(tmp_path, 1)
     with show_sweep() as show:
         show(Begun([run]))
@@ -84,7 +86,7 @@ def test_lines_say_how_long_it_takes(
         show(Started(run))
         show(StageBegun(run, "train"))
         show(Advanced(run, "training", 0, 4))
-        time.sleep(1.1)
+        now += 1.0
         show(Advanced(run, "training", 2, 4))
         show(EpochEnded(run, 1.0, {"exact": 1.0, "f1": 2.0}))
         show(Finished(run))
