@@ -133,9 +133,9 @@ class Configuration:
         """The settings, with parts for their placeholders; where one stands for several, so does the whole path."""
 
         def paths(found: re.Match[str]) -> str:
-            return ", ".join(f"{found[1]}/{name}" for name in part.named(found[2]))
+            return ", ".join(f"{found[1]}/{name}{found[3]}" for name in part.named(found[2]))
 
-        return [re.sub(rf"({_RUN})/\{{(\w+)\}}", paths, each) for each in self.settings]
+        return [re.sub(rf"({_RUN})/\{{(\w+)\}}((?:\.\w+)?)", paths, each) for each in self.settings]
 
     @property
     def trains(self) -> bool:
@@ -176,8 +176,9 @@ class Configuration:
         questions = min(questions * (more + (0 if ways.get("originals") is False else 1)), most)
         more_of_it = {"r_drop": 1.0, "adversarial": 1.3, "masked_words": 0.1}  # benchmarks/levers.py
         passes = 1.0 + sum(share for name, share in more_of_it.items() if trainer.get(name))
-        teachers = trainer.get("teacher", [])
-        told = questions * PREDICTING * (1 if isinstance(teachers, str) else len(teachers))
+        named = trainer.get("teacher", [])
+        teachers = [each for each in ([named] if isinstance(named, str) else named) if not each.endswith(".parquet")]
+        told = questions * PREDICTING * len(teachers)
         learnt = trainer["epochs"] * questions * passes + min(part.scored, most) * PREDICTING
         layers = filled["backbone"].get("layers") or LAYERS
         return float(self.times * layers / LAYERS * learnt + told)
