@@ -248,12 +248,13 @@ def _claims(base: str, known: Mapping[str, Runs]) -> dict[str, tuple[str, str, s
 def _curves(known: Mapping[str, Runs], every: Mapping[str, Configuration], place: Path) -> list[str]:
     """The learning curves of configurations that have one, as a table and as a chart."""
     points: dict[str, dict[int, float]] = {}
+    nothing = float("nan")
     for name in every:
         if runs := [run for part, run in known[name].items() if part.startswith("seed") and _number(name, every)]:
             points.setdefault(name.rpartition("-")[0], {})[_number(name, every)] = _figures(runs)[-1]
     for name, of in points.items():
         if runs := [run for part, run in known[name].items() if part.startswith("seed")]:
-            of[runs[0].questions] = _figures(runs)[-1]
+            of[runs[0].questions], nothing = _figures(runs)[-1], _unanswerable(runs)
     if not points:
         return []
     numbers = sorted({number for of in points.values() for number in of})
@@ -262,24 +263,35 @@ def _curves(known: Mapping[str, Runs], every: Mapping[str, Configuration], place
         f"| `{name}` |{''.join(f' {of[n]:.1f} |' if n in of else '  |' for n in numbers)}"
         for name, of in points.items()
     ]
+    lines.append(f"| answering nothing |{f' {nothing:.1f} |' * len(numbers)}")
     chart = place.with_suffix(".svg")
-    chart.write_text(_chart(points), encoding="utf-8")
+    chart.write_text(_chart(points, numbers, nothing), encoding="utf-8")
     return [*lines, "", f"![F1 by number of training questions]({chart.name})", ""]
 
 
-def _chart(points: Mapping[str, Mapping[int, float]]) -> str:
+def _chart(points: Mapping[str, Mapping[int, float]], numbers: Sequence[int], nothing: float) -> str:
     import vl_convert
 
     rows = [{"recipe": name, "questions": n, "F1": f1} for name, of in points.items() for n, f1 in sorted(of.items())]
+    x = {
+        "field": "questions",
+        "type": "quantitative",
+        "title": "training questions",
+        "scale": {"type": "log", "nice": False},
+        "axis": {"values": list(numbers), "format": ",d"},
+    }
+    y = {"field": "F1", "type": "quantitative", "scale": {"zero": False}, "title": "held-out F1"}
+    line = {
+        "mark": {"type": "line", "point": True},
+        "encoding": {"x": x, "color": {"field": "recipe", "type": "nominal"}},
+    }
+    rule = {"data": {"values": [{"F1": nothing}]}, "mark": {"type": "rule", "strokeDash": [4, 4]}}
     spec = {
         "data": {"values": rows},
-        "mark": {"type": "line", "point": True},
         "width": 480,
         "height": 280,
-        "encoding": {
-            "x": {"field": "questions", "type": "quantitative", "scale": {"type": "log", "base": 2}},
-            "y": {"field": "F1", "type": "quantitative", "scale": {"zero": False}, "title": "held-out F1"},
-            "color": {"field": "recipe", "type": "nominal"},
-        },
+        "title": {"text": "dashed: answering nothing", "anchor": "start", "fontSize": 11, "fontWeight": "normal"},
+        "encoding": {"y": y},
+        "layer": [line, *([] if np.isnan(nothing) else [rule])],
     }
     return str(vl_convert.vegalite_to_svg(spec))

@@ -196,7 +196,9 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
         ("taught", "1", "inconclusive"),
     ]
     assert re.search(r"^\| `plain` \| \d+\.\d \| \d+\.\d \|$", text, re.MULTILINE), "8 questions, and all"
-    assert page.with_suffix(".svg").read_text().startswith("<svg")
+    chart = page.with_suffix(".svg").read_text()
+    assert chart.startswith("<svg")
+    assert "dashed: answering nothing" in chart
     shutil.rmtree(made)  # another machine has the records alone, and makes what it starts from again
     due = ["plain seed4", "plain seed5", "plain-ensemble seed4"]
     final = ["--back", "plain", "--seeds", "4,5", "--dev", tmp_path / "train.json"]
