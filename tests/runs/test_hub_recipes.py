@@ -13,8 +13,17 @@ from qatk.recipes.recipe import load_recipe
 from repository import ROOT
 
 
-@pytest.mark.parametrize(("recipe", "family"), [("deberta", "deberta-v3"), ("modernbert", "modernbert")])
-def test_the_recipe_suits_the_architecture(recipe: str, family: str, tmp_path: Path, host: PluginHost) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "family", "more"),
+    [
+        ("squad_v2_deberta", "deberta-v3", []),
+        ("squad_v2_modernbert", "modernbert", []),
+        ("squad2_mpnet", "mpnet", ["trainer.frozen_layers=1"]),
+    ],
+)
+def test_the_recipe_suits_the_architecture(
+    recipe: str, family: str, more: list[str], tmp_path: Path, host: PluginHost
+) -> None:
     model = save_family(tmp_path / "model", family)
     data = [
         f"data.{part}={{use: facts, questions: 8, long: 0.0, seed: {seed}}}"
@@ -26,9 +35,10 @@ def test_the_recipe_suits_the_architecture(recipe: str, family: str, tmp_path: P
         "trainer.batch_size=8",
         "reporters=[]",
         "slicers=[]",
+        *more,
         *data,
     ]
-    path = ROOT / "examples" / f"squad_v2_{recipe}.yaml"
+    path = ROOT / "examples" / f"{recipe}.yaml"
     run = qatk.run(load_recipe(path, host, steps), out=tmp_path / "run")
     assert run.evaluation.metrics["total"] == 8
     assert run.manifest["model"]["head"] == "untrained"
