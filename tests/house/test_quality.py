@@ -103,6 +103,7 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     files = ", ".join(f"{tmp_path}/larger/seed{k}.parquet" for k in range(2))
     assert stages["larger-taught"].all_settings(seeds["seed1"], common)[-1] == f"trainer.teacher=[{files}]"
     assert stages["larger"].times == 6
+    assert order(stages["larger-ensemble"])[:3] == ["larger seed0", "larger seed1", "larger-ensemble seed0"]
     back = {name: Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
     settings = {name: one.all_settings(seeds["seed0"], common) for name, one in back.items()}
     assert "backbone.model=runs/from-larger/seed0/model" in settings["ensemble"]
