@@ -181,9 +181,9 @@ class AnsweringModel:
 
     @property
     def model_bytes(self) -> int | None:
-        """The size of the model's folder, tokenizer included; ``None`` where it is in none that the user named."""
-        folder = self.trained or Path(str(self.sections["backbone"]["model"]))
-        return self.opened.exported_bytes or (folder_size(folder) if folder.is_dir() else None)
+        """The size of the model's folder, tokenizer included, of a model of the hub as far as it was fetched."""
+        folder = self.trained or folder_of(self.parts.backbone)
+        return self.opened.exported_bytes or (folder_size(folder) if folder and folder.is_dir() else None)
 
     def changed(
         self, *, featurizer: Mapping[str, object] | None = None, decoder: Mapping[str, object] | None = None

@@ -90,6 +90,7 @@ def test_a_run_comes_back_with_the_same_answers(folder: Path, hub: Hub, tmp_path
     for name, model in (("a", folder / "run"), ("b", tmp_path / "here"), ("c", "someone/mill")):
         loaded = qatk.load_model(model)
         assert loaded.threshold == json.loads(files[f"{PUBLISHED}/calibration.json"])["threshold"]
+        assert sum(map(len, of_model.values())) <= (loaded.model_bytes or 0) <= sum(map(len, files.values()))
         with pytest.warns(QatkWarning, match="the threshold was fitted on these questions"):
             found.append(predict_file(loaded, examples, tmp_path / f"{name}.jsonl").path.read_bytes())
     assert found[0] == found[1] == found[2]
