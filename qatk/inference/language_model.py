@@ -79,10 +79,10 @@ class LanguageModel:
                 f"the prompt has no {{{absent[0]}}}", fix="write {context} and {question} where they belong"
             )
 
-    def identity(self) -> dict[str, object]:
-        """What decides its answers."""
-        said = hashlib.sha256(self.prompt.encode()).hexdigest()
-        return {"model": self.name, "prompt": said, "request": json.dumps(self.request, sort_keys=True)}
+    def identity(self, examples: Examples) -> dict[str, object]:
+        """What decides its answers to these questions."""
+        said, request = hashlib.sha256(self.prompt.encode()).hexdigest(), json.dumps(self.request, sort_keys=True)
+        return {"model": self.name, "prompt": said, "request": request, "data": examples.digest()}
 
 
 @dataclass(frozen=True)
@@ -110,25 +110,23 @@ def ask_language_model(
     A row has ``id``, ``answer`` (the text as it was said), ``latency`` in seconds (repeated requests included), the
     numbers of tokens if the server tells them, and ``cost`` if prices are given: the form that ``qatk eval --align``
     reads. A question that the server refuses has an empty answer, and ``refused`` says why; a warning tells how many.
-    Rows are kept in the folder ``OUT.parts`` until all are there.
 
     Args:
         model: the language model.
         examples: the questions; gold is not needed.
         out: the file to write, ``.jsonl``.
         parallel: how many requests are under way at a time.
-        resume: go on with what a killed call left.
+        resume: go on with what a killed call left in the folder ``OUT.parts``, where rows are kept until all are there.
 
     Raises:
-        UsageError: the extra is missing, another ending, a folder, or a killed call left something and ``resume`` is
-            off.
+        UsageError: the extra is missing, another ending, a folder, or a killed call left answers, without ``resume``.
         QatkError: the server cannot be reached, refuses, or answers in another form; what it answered before is kept.
         StorageError: the disk refuses.
     """
     check_out(out, [".jsonl"])
     client, parts = _client(model), parts_of(out)
     with locked(parts, any_folder=True):
-        open_parts(parts, {**model.identity(), "data": examples.digest()}, resume=resume)
+        open_parts(parts, model.identity(examples), resume=resume, begin=False)
         try:
             done, refused = _answer(client, model, examples, parts / "answers.jsonl", parallel)
         finally:
@@ -154,6 +152,8 @@ def _answer(
     held = set(said)
     left = [row for row, name in enumerate(examples.id) if name not in held]
     for row in _understood(_rows(client, model, examples, left, parallel), model, begun=bool(held)):
+        if not said:
+            open_parts(rows.parent, model.identity(examples), resume=True)
         append_json_line(rows, row)
         said.append(str(row["id"]))
         refused |= {said[-1]: str(row[REFUSED])} if REFUSED in row else {}

@@ -147,6 +147,22 @@ def test_an_interruption_waits_for_requests_under_way_and_a_second_one_does_not(
                 asking.kill()
 
 
+def test_a_call_that_was_killed_before_its_first_answer_hinders_no_other(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("id,question,context\nq0,Who is it?,The red fox.\n")
+    out = tmp_path / "answers.jsonl"
+    with language_model() as stub:
+        stub.silent = Event()
+        words = ["ask-llm", "q.csv", "--url", stub.url, "--model", "stub", "--out", out.name]
+        with subprocess.Popen([sys.executable, "-m", "qatk", *words], cwd=tmp_path) as asking:
+            try:
+                assert stub.arrived.acquire(timeout=60)
+            finally:
+                asking.kill()
+                stub.silent.set()
+        with pytest.warns(QatkWarning, match="was left by process"):
+            assert ask_language_model(model(stub), EXAMPLES, out).resumed == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "troubles", "message"),
     [
