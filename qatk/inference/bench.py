@@ -17,11 +17,10 @@ import numpy as np
 
 from qatk.arguments import list_of, whole
 from qatk.errors import QatkError, UsageError
-from qatk.evaluation.evaluate import read_data
 from qatk.exports.folder import is_export
 from qatk.exports.runtimes import PRECISION, runtime_section
 from qatk.inference.exporting import SAMPLE, export
-from qatk.inference.samples import sample_examples
+from qatk.inference.samples import read_as_scored, sample_examples
 from qatk.inference.sources import find_source, language_column_of
 from qatk.inference.tuned import warn_of_tuned
 from qatk.plugins.host import PluginHost
@@ -127,7 +126,7 @@ def bench(
     host = host or PluginHost.discover()
     runtimes = list_of(runtimes, "runtimes", "for example runtimes=['torch', 'onnx:int8']")
     sizes = [whole(size, "batch_sizes", 1) for size in list_of(batch_sizes, "batch_sizes", "for example [1, 8, 32]")]
-    examples = None if data is None else read_data(data, host, language_column=language_column_of(models, host))
+    examples = None if data is None else read_as_scored(data, language_column_of(models, host), host)
     return list(measure(models, runtimes, sizes, data=examples, seconds=seconds, device=device, host=host))
 
 

@@ -12,14 +12,13 @@ import numpy as np
 
 from qatk.calibration.calibrate import FILE as CALIBRATION
 from qatk.errors import ModelError, UsageError
-from qatk.evaluation.evaluate import read_data
 from qatk.evaluation.metrics import judge
 from qatk.exports.folder import ExportManifest, SpecRecord, is_export, plain_sections
 from qatk.exports.runtimes import PRECISION, export_files, exporter_of
 from qatk.files import expanded, file_digest, is_there, replacing, storage_errors, write_json
 from qatk.inference.model import AnsweringModel, load_model
 from qatk.inference.promised import still_holds
-from qatk.inference.samples import sample_for
+from qatk.inference.samples import read_as_scored, sample_for
 from qatk.inference.sources import changes_of, find_source, folder_of, normalisation_of_run
 from qatk.inference.tuned import warn_of_tuned
 from qatk.plugins.host import PluginHost
@@ -96,7 +95,7 @@ def export(
     changes |= {name: {**changes.get(name, {}), **options} for name, options in exact.items()}
     own = load_model(local, device="cpu", settings=changes, runtime=DEFAULTS["runtime"]["use"], host=host)
     by = normalisation_of_run(own.run, host)
-    examples = sample_for(exporter) if data is None else read_data(data, host, language_column=by.column)
+    examples = sample_for(exporter) if data is None else read_as_scored(data, by.column, host)
     if data is not None and examples.has_gold:
         by.names(examples)  # which refuses what cannot be scored, before anything long
         warn_of_tuned(own.run, own.sections, examples.digest)

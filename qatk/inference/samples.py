@@ -1,4 +1,4 @@
-"""A few questions for exporters, where no data is given: to trace a model with, and to see that its answers stay."""
+"""Questions for exporters, to trace a model with and to see that its answers stay; a few where no data is given."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import warnings
 
 from qatk.data import pairs
 from qatk.errors import QatkWarning
+from qatk.evaluation.evaluate import read_data
+from qatk.plugins.host import PluginHost
 from qatk.plugins.live_exports import LiveExporter
 from qatk.spelling import commanded
 from qatk.types import Examples
+from qatk.types.further import NoColumn
 
 _CONTEXTS = (
     "The mill by the river was built in 1786 by Anna Keller, a miller's daughter from Basel. It ground rye and spelt "
@@ -23,6 +26,20 @@ _QUESTIONS = (
     ("Which metal conducts better than copper?", "What is copper used for?", "Who discovered copper?"),
     ("How deep is Lake Ohrid?", "Where does the water come from?", "Which river leaves the lake?"),
 )
+
+
+def read_as_scored(data: object, column: str | None, host: PluginHost) -> Examples:
+    """Examples to score as a run did, which compared answers by the languages that ``column`` holds.
+
+    Raises:
+        QatkError: a subclass of it, as of :func:`qatk.evaluation.evaluate.read_data`.
+    """
+    try:
+        return read_data(data, host, language_column=column)
+    except NoColumn as error:
+        if error.column == column:
+            error.fix = "name data that have it: the model's run compared answers by the languages that it holds"
+        raise
 
 
 def sample_for(exporter: LiveExporter) -> Examples:

@@ -165,7 +165,10 @@ def test_an_export_of_a_url_is_compared_in_the_language_of_its_run(
     named = qatk.export(qatk.load_run(german), "onnx", tmp_path / "named")
     assert json.loads((named.folder / "export.json").read_text())["model"] == str(german)
     monkeypatch.setattr("qatk.inference.exporting.export_files", None)  # which takes long
-    for data in (run.parent / "dev.json", read_data(run.parent / "dev.json")):
+    without = run.parent / "dev.json"
+    with pytest.raises(DataError, match=r"(?s)'lang'.* name data that have it: the model's run compared answers by"):
+        qatk.bench(german, data=without)
+    for data in (without, read_data(without)):
         with pytest.raises((DataError, UsageError), match="lang"):
             qatk.export(german, "onnx", tmp_path / "refused", data=data)
 
