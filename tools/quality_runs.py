@@ -84,7 +84,7 @@ class Configuration:
     """A line of the table: what is tried, by settings of the recipe, ways to augment, and how many questions.
 
     ``times`` is how long a question takes in terms of the recipe's model, ``tells`` whether its runs tell others what
-    they think of their training questions.
+    they think of their training questions, ``both_kinds`` whether it learns from articles with both kinds alone.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Configuration:
     questions: int | None = None
     times: float = 1.0
     tells: bool = False
+    both_kinds: bool = False
 
     @classmethod
     def of(cls, name: str, given: Mapping[str, Any]) -> Configuration:
@@ -106,6 +107,7 @@ class Configuration:
             given.get("questions"),
             given.get("times", 1.0),
             given.get("tells", False),
+            given.get("both_kinds", False),
         )
 
     def smaller(self, questions: int) -> Configuration:
@@ -145,8 +147,10 @@ class Configuration:
     def all_settings(self, part: Part, common: Common) -> list[str]:
         """KEY=VALUE of everything, data included."""
         data: dict[str, object] = {"use": "squad", "path": str(part.train)}
-        if (drawn := self.questions or part.drawn) is not None:
-            data = {"use": "mix", "sets": {"train": data}, "questions": drawn}
+        drawn = self.questions or part.drawn
+        ways = ({"questions": drawn} if drawn else {}) | ({"both_kinds": True} if self.both_kinds else {})
+        if ways:
+            data = {"use": "mix", "sets": {"train": data}, **ways}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
         mine = [common.filled(each) for each in self._placed(part)]

@@ -171,6 +171,9 @@ class MixOptions(Options):
     twice, so the set that is used up first decides how many there are. Without it all are taken."""
     questions: Positive | None = None
     """Total number of questions to draw; without ``weights``, from each set in proportion to its size."""
+    both_kinds: bool = False
+    """Take only questions of articles (titles; contexts where there are none) that have some with an answer and some
+    without, so that an article does not say which kind a question is of."""
     seed: Natural = 13
     """Seed of what is drawn, and of the order of the questions."""
     same_ids: Literal["prefix", "first", "error"] = "prefix"

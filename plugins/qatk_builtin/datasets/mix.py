@@ -13,6 +13,7 @@ import numpy as np
 from qatk.api import DataError, DataWarning, Examples
 from qatk.data import joined, listed
 from qatk.display import counted
+from qatk.types import Bool, clusters_of
 from qatk_builtin.datasets import MixOptions
 
 
@@ -31,8 +32,8 @@ class MixDataset:
         """Load all sets.
 
         Raises:
-            DataError: where a set has fewer questions than are asked of it, or only some have gold; and what the sets
-                raise.
+            DataError: where a set has fewer questions than are asked of it, only some have gold, or ``both_kinds``
+                leaves none; and what the sets raise.
             UsageError: where a set has a column of the name that the sources get.
         """
         return self._mixed(whole=False)
@@ -42,7 +43,10 @@ class MixDataset:
         return self._mixed(whole=True)
 
     def _mixed(self, *, whole: bool) -> Examples:
-        sets = self._distinct({name: part.load(whole=whole) for name, part in self.options.sets.items()})
+        sets = {name: part.load(whole=whole) for name, part in self.options.sets.items()}
+        if self.options.both_kinds:
+            sets = {name: _of_both_kinds(examples, name) for name, examples in sets.items()}
+        sets = self._distinct(sets)
         number = self._numbers({name: len(examples) for name, examples in sets.items()})
         drawn = {name: examples.take(self._rows(name, len(examples), number[name])) for name, examples in sets.items()}
         mixed = joined(drawn, self.options.column)
@@ -95,6 +99,22 @@ class MixDataset:
             double = [each for each, count in Counter(renamed).items() if count > 1]
             raise DataError(f"prefixed ids occur twice: {listed(double)}", fix="give the set another name")
         return replace(examples, id=renamed)
+
+
+def _of_both_kinds(examples: Examples, name: str) -> Examples:
+    """The questions of articles that have some with an answer and some without."""
+    rows = []
+    if examples.has_gold:
+        article = clusters_of(examples)
+        kinds: Bool = np.zeros((2, article.count), bool)
+        kinds[examples.has_answer.astype(np.int64), article.index] = True
+        both = kinds[0] & kinds[1]
+        rows = np.flatnonzero(both[article.index]).tolist()
+    if not rows:
+        what = f"no {'article' if examples.has_gold else 'gold answers'} of the set {name!r}"
+        ending = " has questions with an answer and without one" if examples.has_gold else " to tell both kinds by"
+        raise DataError(what + ending, fix="leave out both_kinds")
+    return examples.take(rows)
 
 
 def _apportioned(total: int, shares: Mapping[str, float]) -> dict[str, int]:

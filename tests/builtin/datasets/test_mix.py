@@ -86,6 +86,23 @@ def test_what_is_drawn_follows_from_the_seed_and_the_set(host: PluginHost, sets:
     assert ids(of={"a": sets["a"]}) == ids()
 
 
+def test_articles_of_both_kinds_alone(host: PluginHost, tmp_path: Path) -> None:
+    """Two of four articles have both kinds; contexts stand for articles where there are no titles."""
+    rows = [
+        {"id": f"{title}{k}", "title": title, "question": "Who?", "context": f"Ann, {title} {k // 2}.", "answers": said}
+        for title, answers in {"a": ["Ann", ""], "b": ["Ann"] * 3, "c": ["", ""], "d": ["", "Ann", "Ann"]}.items()
+        for k, said in enumerate(answers)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    table = {"use": "table", "path": str(tmp_path / "rows.jsonl")}
+    assert sorted(mixed(host, {"t": table}, both_kinds=True).id) == ["a0", "a1", "d0", "d1", "d2"]
+    untitled = {**table, "roles": {"title": None}}
+    assert sorted(mixed(host, {"t": untitled}, both_kinds=True).id) == ["a0", "a1", "d0", "d1"]
+    (tmp_path / "rows.jsonl").write_text(json.dumps(rows[0]))
+    with pytest.raises(DataError, match="no article of the set 't' has questions with an answer and without one"):
+        mixed(host, {"t": table}, both_kinds=True)
+
+
 def test_ids_that_several_sets_have(host: PluginHost, sets: dict[str, Any]) -> None:
     twice = {**sets, "more": sets["b"]}
     with pytest.warns(DataWarning, match=r"12 question ids occur in several sets \(2-0, .*prefixed there by the set's"):
