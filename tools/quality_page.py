@@ -97,7 +97,8 @@ def page(
     for one in plain.values():
         ways = [f"augment {flow(one.augment)}"] if one.augment else []
         few = [f"{one.questions:,} questions"] if one.questions else []
-        options_of_it = ", ".join(f"`{each}`" for each in (*one.settings, *ways, *few))
+        both = ["both_kinds"] if one.both_kinds else []
+        options_of_it = ", ".join(f"`{each}`" for each in (*one.settings, *ways, *few, *both))
         lines.append(f"- `{one.name}`: {one.what} ({options_of_it or 'no option'})")
     return "\n".join(lines) + "\n"
 

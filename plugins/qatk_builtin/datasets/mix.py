@@ -103,17 +103,16 @@ class MixDataset:
 
 def _of_both_kinds(examples: Examples, name: str) -> Examples:
     """The questions of articles that have some with an answer and some without."""
-    rows = []
-    if examples.has_gold:
-        article = clusters_of(examples)
-        kinds: Bool = np.zeros((2, article.count), bool)
-        kinds[examples.has_answer.astype(np.int64), article.index] = True
-        both = kinds[0] & kinds[1]
-        rows = np.flatnonzero(both[article.index]).tolist()
+    fix = "leave out both_kinds"
+    if not examples.has_gold:
+        raise DataError(f"no gold answers of the set {name!r} to tell both kinds by", fix=fix)
+    article = clusters_of(examples)
+    kinds: Bool = np.zeros((2, article.count), bool)
+    kinds[examples.has_answer.astype(np.int64), article.index] = True
+    both = kinds[0] & kinds[1]
+    rows = np.flatnonzero(both[article.index]).tolist()
     if not rows:
-        what = f"no {'article' if examples.has_gold else 'gold answers'} of the set {name!r}"
-        ending = " has questions with an answer and without one" if examples.has_gold else " to tell both kinds by"
-        raise DataError(what + ending, fix="leave out both_kinds")
+        raise DataError(f"no article of the set {name!r} has questions with an answer and without one", fix=fix)
     return examples.take(rows)
 
 
