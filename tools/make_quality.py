@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from qatk.files import write_atomically
 from quality_page import page
 from quality_processes import alone, call, together
 from quality_records import Records, keep_told, read_squad
-from quality_runs import ASSUMED_S, Common, Configuration, Part
+from quality_runs import ASSUMED_S, Common, Configuration, Part, stages_of
 from quality_work import Job, Work
 
 ROOT = Path(__file__).parents[1]
@@ -86,15 +86,15 @@ def _add_others(table: dict[str, Any], options: argparse.Namespace) -> None:
         if unknown := [name for name in names if name not in there]:
             sys.exit(f"{options.table} has no configuration {unknown[0]!r}; it has {', '.join(there)}")
     if also and options.large is None:
-        _refuse_large(also, {**table.get("stages", {}), **others})
+        _refuse_large(also, stages_of(table) | {name: Configuration.of(name, others[name]) for name in also})
     if also:
         rounds[min(1, len(rounds) - 1)] |= {name: others[name] for name in also}
 
 
-def _refuse_large(names: Sequence[str], table: dict[str, Any]) -> None:
+def _refuse_large(names: Sequence[str], every: Mapping[str, Configuration]) -> None:
     """Stop where one of these configurations, or a stage that it starts from, needs the model that nobody named."""
-    for one in (Configuration.of(name, table[name]) for name in names):
-        _refuse_large([each for each in one.bases if each in table], table)
+    for one in (every[name] for name in names):
+        _refuse_large([name for name in one.bases if name in every], every)
         if any("{large}" in each for each in one.settings):
             sys.exit(f"{one.name} needs --large MODEL: the folder of a larger model, or its id")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -13,15 +13,14 @@ from qatk.comparison.compare import compare_systems
 from qatk.errors import counted
 from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
-from quality_records import Made, Records, area, at_best, held_out
-from quality_rounds import Round
+from quality_curves import Runs, curves, figures_of, questions_of, unanswerable
+from quality_records import Records, area, at_best, held_out
+from quality_rounds import Round, needed
 from quality_runs import Configuration, Part, flow
 
-Runs = Mapping[str, Made]
-"""The finished runs of a configuration, by part."""
 HEAD = [
     *("EM", "F1", "HasAns F1", "NoAns F1", "best F1", "held-out F1", "AUC"),
-    *("best difference", "F1 difference", "95 % CI", "verdict", "core minutes"),
+    *("best difference", "F1 difference", "95 % CI", "verdict", "core minutes", "in all"),
 ]
 TEXT = """# What each lever gains
 
@@ -30,11 +29,12 @@ Made on {date} by
 from the runs of `tools/quality.yaml`, all of which are listed, also those that did not help. All change one recipe,
 `tools/quality_plain.yaml`: MiniLM (22 M parameters, 6 layers; `backbone.layers=3` takes the lower three of them) with
 the usual options. [Better answers](../how-to/better-answers.md) explains the levers. Figures are means over the runs
-that are finished, in per cent. *Best F1* has the null threshold that is best on the scored questions, *held-out F1* one
-that was fitted on other articles of the same data; *AUC* is that of the null odds; *core minutes* are those of training
-times the cores that it used, beside whatever else these did. Differences are those to the first line of a table, on
-the parts of the data that both have. The folder `quality` beside this page has the answers and null odds of each run,
-from which the script makes these tables. Trained on {machines}.
+that are finished, in per cent. *Best F1* has the null threshold that is best on the scored questions, *held-out F1*
+one that was fitted on other articles of the same data; *AUC* is that of the null odds; *core minutes* are those of
+training times the cores that it used, beside whatever else these did; *in all* adds those of the runs that it starts
+or learns from. Differences are those to the first line of a table, on the parts of the data that both have. The
+folder `quality` beside this page has the answers and null odds of each run, from which the script makes these tables.
+Trained on {machines}.
 
 ## By cross-validation
 
@@ -52,11 +52,6 @@ FINAL = """
 Trained on all questions of the training articles, with all layers, several seeds each; the last epoch is kept. The
 verdict is that of `qatk compare`, which corrects for the number of comparisons; with several seeds, its interval covers
 other seeds too.
-"""
-CURVE = """
-## How much labelling each is worth
-
-F1 with held-out thresholds by number of training questions, on the same data as above; means over the seeds.
 """
 
 
@@ -83,16 +78,17 @@ def page(
     known = _known(records, every, parts)
     drawn = f"{folds[0].drawn:,} questions of the other folds" if folds[0].drawn else "the other folds"
     lines = [TEXT.format(date=date.today(), call=call, folds=len(folds), drawn=drawn, machines=_machines(known))]
-    plain = {name: one for name, one in every.items() if not _number(name, every)}
+    plain = {name: one for name, one in every.items() if not questions_of(name, every)}
+    costs = costs_of(known, every, parts)
     for each in rounds:
         tried = {each.base.name: each.base, **each.configurations}
         title = f"### {each.name.capitalize()}: on top of `{each.base.name}`" if each is not rounds[0] else ""
-        table = _table(each.base.name, _on(folds, known, tried), _failed(records, tried, folds))
+        table = _table(each.base.name, _on(folds, known, tried), _failed(records, tried, folds), costs)
         lines += [title, "", *table, ""] if title else [*table, ""]
     failed, final = _failed(records, plain, whole), _on(whole, known, plain)
     if final := {name: runs for name, runs in final.items() if runs or name in failed}:
-        lines += [FINAL, *_table(base, final, failed, _claims(base, final)), ""]
-    lines += _curves(known, every, place)
+        lines += [FINAL, *_table(base, final, failed, costs, _claims(base, final)), ""]
+    lines += curves(known, every, place)
     lines += ["## The configurations", ""]
     for one in plain.values():
         ways = [f"augment {flow(one.augment)}"] if one.augment else []
@@ -114,12 +110,6 @@ def _machines(known: Mapping[str, Runs]) -> str:
     return ", ".join(f"{name} ({counted(runs, 'run')})" for name, runs in number.most_common()) or "no run yet"
 
 
-def _number(name: str, every: Mapping[str, Configuration]) -> int:
-    """The number of questions of a configuration of a learning curve; 0 of others."""
-    first, _, last = name.rpartition("-")
-    return int(last) if first in every and last.isdecimal() and every[name].questions == int(last) else 0
-
-
 def _on(parts: Sequence[Part], known: Mapping[str, Runs], names: Mapping[str, Configuration]) -> dict[str, Runs]:
     return {name: {part.name: known[name][part.name] for part in parts if part.name in known[name]} for name in names}
 
@@ -136,6 +126,7 @@ def _table(
     base: str,
     known: Mapping[str, Runs],
     failed: Mapping[str, str],
+    costs: Mapping[str, Mapping[str, float]],
     claims: Mapping[str, tuple[str, str, str]] | None = None,
 ) -> Iterator[str]:
     """A line for each configuration, those that failed included; then those that are not made."""
@@ -145,7 +136,7 @@ def _table(
     waiting = []
     for name, runs in known.items():
         if runs:
-            figures = [f"{value:.1f}" for value in _figures(list(runs.values()))]
+            figures = [f"{value:.1f}" for value in figures_of(list(runs.values()))]
             under = f"{np.mean([area(run) for run in runs.values()]):.3f}"
             gained = _gain(runs, known.get(base, {})) if claims is None else claims.get(name, ("", "", ""))
             more = [
@@ -153,7 +144,8 @@ def _table(
                 under,
                 _above(runs, known.get(base, {}), held=claims is not None),
                 *gained,
-                _minutes(runs),
+                _minutes(each.seconds for each in runs.values()),
+                _minutes(costs[name][part] for part in runs),
             ]
             yield f"| `{name}` | {len(runs)} | {' | '.join(more)} |"
         elif name in failed:
@@ -161,29 +153,35 @@ def _table(
         else:
             waiting.append(f"`{name}`")
     if known.get(base):
-        nothing = f"{_unanswerable(list(known[base].values())):.1f}"
+        nothing = f"{unanswerable(list(known[base].values())):.1f}"
         yield f"| answering nothing |  | {nothing} | {nothing} | 0.0 | 100.0 | {nothing} |{' |' * (len(HEAD) - 5)}"
     if waiting:
         yield f"\nNot made yet: {', '.join(waiting)}."
 
 
-def _figures(runs: Sequence[Made]) -> list[float]:
-    """Means over all questions of all runs; of thresholds, over runs."""
-    one = {name: np.concatenate([run.evaluation.per_question[name] for run in runs]) for name in ("exact", "f1")}
-    answered = np.concatenate([run.evaluation.examples.has_answer for run in runs])
-    means = [one["exact"], one["f1"], one["f1"][answered], one["f1"][~answered]]
-    percents = [100 * float(values.mean()) if len(values) else float("nan") for values in means]
-    return [*percents, *(float(np.mean([of(run) for run in runs])) for of in (at_best, held_out))]
+def _minutes(seconds: Iterable[float]) -> str:
+    """The mean time on one core; nothing where a run is not known."""
+    mean = float(np.mean(list(seconds))) / 60
+    return "" if np.isnan(mean) else f"{mean:.1f}"
 
 
-def _unanswerable(runs: Sequence[Made]) -> float:
-    """The share of questions without an answer, in per cent."""
-    return 100 * float(np.mean(np.concatenate([~run.evaluation.examples.has_answer for run in runs])))
+def costs_of(
+    known: Mapping[str, Runs], every: Mapping[str, Configuration], parts: Sequence[Part]
+) -> dict[str, dict[str, float]]:
+    """By configuration and part, the seconds of training of a run and of all that it starts or learns from."""
+    by_name = {part.name: part for part in parts}
 
+    def seconds(name: str, part: str) -> float:
+        run = known[name].get(part)
+        return float("nan") if run is None else run.seconds
 
-def _minutes(runs: Runs) -> str:
-    """The mean time of training on one core."""
-    return f"{np.mean([run.seconds for run in runs.values()]) / 60:.1f}"
+    return {
+        name: {
+            part: sum(seconds(one.name, at.name) for one, at in needed([(every[name], by_name[part])], every, by_name))
+            for part in runs
+        }
+        for name, runs in known.items()
+    }
 
 
 def _shared(runs: Runs, base: Runs) -> list[str]:
@@ -244,55 +242,3 @@ def _claims(base: str, known: Mapping[str, Runs]) -> dict[str, tuple[str, str, s
             f1 = pair.headline
             found[names[pair.other]] = (f"{f1.difference:+.2f}", _interval(f1.bounds), f1.verdict)
     return found
-
-
-def _curves(known: Mapping[str, Runs], every: Mapping[str, Configuration], place: Path) -> list[str]:
-    """The learning curves of configurations that have one, as a table and as a chart."""
-    points: dict[str, dict[int, float]] = {}
-    nothing = float("nan")
-    for name in every:
-        if runs := [run for part, run in known[name].items() if part.startswith("seed") and _number(name, every)]:
-            points.setdefault(name.rpartition("-")[0], {})[_number(name, every)] = _figures(runs)[-1]
-    for name, of in points.items():
-        if runs := [run for part, run in known[name].items() if part.startswith("seed")]:
-            of[runs[0].questions], nothing = _figures(runs)[-1], _unanswerable(runs)
-    if not points:
-        return []
-    numbers = sorted({number for of in points.values() for number in of})
-    lines = [CURVE, f"|  |{''.join(f' {number:,} |' for number in numbers)}", f"| --- |{' --: |' * len(numbers)}"]
-    lines += [
-        f"| `{name}` |{''.join(f' {of[n]:.1f} |' if n in of else '  |' for n in numbers)}"
-        for name, of in points.items()
-    ]
-    lines.append(f"| answering nothing |{f' {nothing:.1f} |' * len(numbers)}")
-    chart = place.with_suffix(".svg")
-    chart.write_text(_chart(points, numbers, nothing), encoding="utf-8")
-    return [*lines, "", f"![F1 by number of training questions]({chart.name})", ""]
-
-
-def _chart(points: Mapping[str, Mapping[int, float]], numbers: Sequence[int], nothing: float) -> str:
-    import vl_convert
-
-    rows = [{"recipe": name, "questions": n, "F1": f1} for name, of in points.items() for n, f1 in sorted(of.items())]
-    x = {
-        "field": "questions",
-        "type": "quantitative",
-        "title": "training questions",
-        "scale": {"type": "log", "nice": False},
-        "axis": {"values": list(numbers), "format": ",d"},
-    }
-    y = {"field": "F1", "type": "quantitative", "scale": {"zero": False}, "title": "held-out F1"}
-    line = {
-        "mark": {"type": "line", "point": True},
-        "encoding": {"x": x, "color": {"field": "recipe", "type": "nominal"}},
-    }
-    rule = {"data": {"values": [{"F1": nothing}]}, "mark": {"type": "rule", "strokeDash": [4, 4]}}
-    spec = {
-        "data": {"values": rows},
-        "width": 480,
-        "height": 280,
-        "title": {"text": "dashed: answering nothing", "anchor": "start", "fontSize": 11, "fontWeight": "normal"},
-        "encoding": {"y": y},
-        "layer": [line, *([] if np.isnan(nothing) else [rule])],
-    }
-    return str(vl_convert.vegalite_to_svg(spec))

@@ -116,11 +116,21 @@ class Configuration:
         return replace(self, name=f"{self.name}-{questions}", questions=questions, settings=settings)
 
     def on(self, base: Configuration) -> Configuration:
-        """The same on top of another one, whose runs it may start from as ``{base}``; what both set is as it says."""
+        """The same on top of another one, whose runs it may start from as ``{base}``; what both set is as it says.
+
+        What the other one is told to tell is not its own.
+        """
         mine = [each.replace("{base}", f"{{runs}}/{base.name}") for each in self.settings]
         settings = {each.partition("=")[0]: each for each in (*base.settings, *mine)}
         ways = {**(base.augment or {}), **(self.augment or {})} or None
-        return replace(self, settings=list(settings.values()), augment=ways, questions=self.questions or base.questions)
+        return replace(
+            self,
+            settings=list(settings.values()),
+            augment=ways,
+            questions=self.questions or base.questions,
+            times=max(self.times, base.times),
+            both_kinds=self.both_kinds or base.both_kinds,
+        )
 
     @property
     def bases(self) -> list[str]:
@@ -186,6 +196,15 @@ class Configuration:
         learnt = trainer["epochs"] * questions * passes + min(part.scored, most) * PREDICTING
         layers = filled["backbone"].get("layers") or LAYERS
         return float(self.times * layers / LAYERS * learnt + told)
+
+
+def stages_of(table: Mapping[str, Any]) -> dict[str, Configuration]:
+    """The stages of the table by name; one that is ``like`` an earlier one has its settings too."""
+    found: dict[str, Configuration] = {}
+    for name, given in table.get("stages", {}).items():
+        one = Configuration.of(name, given)
+        found[name] = one.on(found[given["like"]]) if "like" in given else one
+    return found
 
 
 def flow(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from quality_records import Records, is_finished
 from quality_rounds import Round, needed, places_of, rounds_of
-from quality_runs import Common, Configuration, Part
+from quality_runs import Common, Configuration, Part, stages_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Work:
     def every(self, *, guess: bool = False) -> dict[str, Configuration]:
         """All configurations that are known, by name."""
         every = {name: one for each in self.rounds(guess=guess) for name, one in each.configurations.items()}
-        every |= self._stages
+        every |= stages_of(self.table)
         every |= self._back(every)
         curve = [(every[name], self.folds[0]) for name in self._named(self.options.curve, every)]
         before = needed(curve, every, self.parts)
@@ -107,10 +107,6 @@ class Work:
     def parts(self) -> dict[str, Part]:
         """All parts, by name."""
         return {part.name: part for part in (*self.folds, *self.whole)}
-
-    @property
-    def _stages(self) -> dict[str, Configuration]:
-        return {name: Configuration.of(name, given) for name, given in self.table.get("stages", {}).items()}
 
     def _named(self, given: str | None, every: Mapping[str, Configuration]) -> list[str]:
         """The configurations that are named and known."""

@@ -10,13 +10,16 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 import make_quality  # of tools/
+import quality_page
 import quality_processes
 import quality_rounds
 from commands import call, forked_python
@@ -28,7 +31,7 @@ from qatk.recipes.recipe import load_recipe
 from qatk.run_folder.provenance import processor
 from quality_records import Records
 from quality_rounds import needed, places_of, rounds_of
-from quality_runs import Common, Configuration, Part
+from quality_runs import Common, Configuration, Part, stages_of
 from repository import ROOT, SHARED, needs_shared_data
 
 RECIPE = """\
@@ -71,7 +74,7 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     levers = {**table["rounds"]["levers"], **table["others"]}
     records = Records(common)
     rounds = rounds_of({"rounds": {**table["rounds"], "levers": levers}}, records, part, guess=True)
-    stages = {name: Configuration.of(name, given) for name, given in table["stages"].items()}
+    stages = stages_of(table)
     assert [each.base.name for each in rounds] == ["plain", "epochs-6", "epochs-6"]
     before = {"plain", *stages}
     for one in (*stages.values(), *(one for each in rounds for one in each.configurations.values())):
@@ -102,7 +105,13 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     assert again == [*(f"larger seed{k}" for k in range(2)), *(f"larger-taught seed{k}" for k in range(3))]
     files = ", ".join(f"{tmp_path}/larger/seed{k}.parquet" for k in range(2))
     assert stages["larger-taught"].all_settings(seeds["seed1"], common)[-1] == f"trainer.teacher=[{files}]"
-    assert stages["larger"].times == 6
+    assert [stages[name].times for name in ("larger", "larger-both", "larger-short-both")] == [6, 6, 6]
+    assert [name for name, one in stages.items() if one.tells] == ["larger"]
+    short = stages["larger-short-both"]
+    assert short.settings[0] == "backbone.model={runs}/larger-short/{part}/model"
+    assert short.settings[2:] == ["trainer.epochs=1.5", "trainer.learning_rate=5e-5", "trainer.frozen_layers=6"]
+    assert short.both_kinds
+    assert not stages["larger-short"].both_kinds
     assert order(stages["larger-ensemble"])[:3] == ["larger seed0", "larger seed1", "larger-ensemble seed0"]
     back = {name: Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
     settings = {name: one.all_settings(seeds["seed0"], common) for name, one in back.items()}
@@ -180,7 +189,7 @@ def test_what_is_missing_is_made_and_all_of_it_is_listed(
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE))
     assert rows["bent"].startswith("0 | --set trainer.epochs=none: epochs: should be a number")
     assert rows["taught"].startswith("2 | ")
-    assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| \w+ \| 0\.\d$", rows["taught"])
+    assert re.search(r"\| [+-]\d+\.\d\d \| [+-]\d+\.\d\d to [+-]\d+\.\d\d \| \w+ \| 0\.\d \| 0\.\d$", rows["taught"])
     assert "`augment {cloze: 0.5}`, `8 questions`" in page.read_text("utf-8")
     kept = {path.parent.name: record_of(path) for path in page.with_suffix("").glob("*/fold0.json.gz")}
     assert kept["taught"]["questions"] == 12
@@ -280,6 +289,22 @@ def test_the_page_is_what_the_records_say(tmp_path: Path) -> None:
     make_quality.main([str(tmp_path / "out"), *words, "--page", str(tmp_path / "quality.md"), "--page-only"])
     texts = [re.sub(r"Made on [\d-]+ by", "", place.read_text("utf-8")) for place in (page, tmp_path / "quality.md")]
     assert texts[0] == texts[1], f"run: python tools/make_quality.py OUT {call_of[1]} --page-only"
+
+
+def test_the_cost_in_all_has_each_run_that_one_needs_once(tmp_path: Path) -> None:
+    part = Part("seed0", tmp_path, tmp_path, 0)
+    first = Configuration("first", "a stage")
+    second = Configuration("second", "goes on", settings=["backbone.model={runs}/first/{part}/model"])
+    teachers = "trainer.teacher=[{told}/first/{part}.parquet, {runs}/second/{part}]"
+    every = {one.name: one for one in (first, second, Configuration("last", "learns from both", settings=[teachers]))}
+    seconds = {"first": 60.0, "second": 5.0, "last": 30.0}
+
+    def costs(*known: str) -> dict[str, dict[str, float]]:
+        runs = {name: {"seed0": SimpleNamespace(seconds=seconds[name])} if name in known else {} for name in every}
+        return quality_page.costs_of(runs, every, [part])
+
+    assert costs("first", "second", "last") == {"first": {"seed0": 60}, "second": {"seed0": 65}, "last": {"seed0": 95}}
+    assert np.isnan(costs("second")["second"]["seed0"]), "of the first stage there is no record"
 
 
 def record_of(path: Path) -> Any:
