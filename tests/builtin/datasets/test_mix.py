@@ -101,6 +101,9 @@ def test_articles_of_both_kinds_alone(host: PluginHost, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(json.dumps(rows[0]))
     with pytest.raises(DataError, match="no article of the set 't' has questions with an answer and without one"):
         mixed(host, {"t": table}, both_kinds=True)
+    (tmp_path / "rows.jsonl").write_text(json.dumps({key: rows[0][key] for key in ("id", "question", "context")}))
+    with pytest.raises(DataError, match="no gold answers of the set 't' to tell both kinds by"):
+        mixed(host, {"t": table}, both_kinds=True)
 
 
 def test_ids_that_several_sets_have(host: PluginHost, sets: dict[str, Any]) -> None:
