@@ -158,9 +158,11 @@ class Configuration:
         """KEY=VALUE of everything, data included."""
         data: dict[str, object] = {"use": "squad", "path": str(part.train)}
         drawn = self.questions or part.drawn
-        ways = ({"questions": drawn} if drawn else {}) | ({"both_kinds": True} if self.both_kinds else {})
-        if ways:
-            data = {"use": "mix", "sets": {"train": data}, **ways}
+        if drawn:
+            data = {"use": "mix", "sets": {"train": data}, "questions": drawn}
+        if self.both_kinds:  # of those that are drawn, which the stage before it learnt from
+            more = {"column": "drawn"} if drawn else {}
+            data = {"use": "mix", "sets": {"train": data}, "both_kinds": True, **more}
         if self.augment:
             data = {"use": "augment", "set": data, **self.augment}
         mine = [common.filled(each) for each in self._placed(part)]

@@ -31,7 +31,7 @@ from qatk.recipes.recipe import load_recipe
 from qatk.run_folder.provenance import processor
 from quality_records import Records
 from quality_rounds import needed, places_of, rounds_of
-from quality_runs import Common, Configuration, Part, stages_of
+from quality_runs import Common, Configuration, Part, flow, stages_of
 from repository import ROOT, SHARED, needs_shared_data
 
 RECIPE = """\
@@ -112,6 +112,16 @@ def test_every_configuration_is_a_recipe(host: PluginHost, tmp_path: Path) -> No
     assert short.settings[2:] == ["trainer.epochs=1.5", "trainer.learning_rate=5e-5", "trainer.frozen_layers=6"]
     assert short.both_kinds
     assert not stages["larger-short"].both_kinds
+    few = next(each for each in short.smaller(8).all_settings(part, common) if each.startswith("data.train="))
+    both = yaml.safe_load(few.partition("=")[2])
+    assert both["both_kinds"]
+    first = stages["larger-short"].smaller(8).all_settings(part, common)
+    assert f"data.train={flow(both['sets']['train'])}" in first, "the same questions in both stages"
+    save(host.build("dataset", "facts", {"questions": 24, "long": 0.0}).load(), part.train)
+    assert set(host.build("dataset", "mix", {k: v for k, v in both.items() if k != "use"}).load().columns) >= {
+        "source",
+        "drawn",
+    }
     assert order(stages["larger-ensemble"])[:3] == ["larger seed0", "larger seed1", "larger-ensemble seed0"]
     back = {name: Configuration.of(name, given).on(larger) for name, given in table["back"].items()}
     settings = {name: one.all_settings(seeds["seed0"], common) for name, one in back.items()}
