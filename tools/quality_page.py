@@ -15,7 +15,7 @@ from qatk.results.comparison import System
 from qatk.statistics.intervals import mean_interval
 from quality_curves import Runs, curves, figures_of, questions_of, unanswerable
 from quality_records import Records, area, at_best, held_out
-from quality_rounds import Round, needed
+from quality_rounds import Round
 from quality_runs import Configuration, Part, flow
 
 HEAD = [
@@ -171,16 +171,17 @@ def costs_of(
     """By configuration and part, the seconds of training of a run and of all that it starts or learns from."""
     by_name = {part.name: part for part in parts}
 
-    def seconds(name: str, part: str) -> float:
-        run = known[name].get(part)
+    def with_its_own(place: tuple[str, str]) -> set[tuple[str, str]]:
+        if place[0] not in every or place[1] not in by_name:
+            return {place}
+        return {place}.union(*map(with_its_own, every[place[0]].needs(by_name[place[1]])))
+
+    def seconds(place: tuple[str, str]) -> float:
+        run = known.get(place[0], {}).get(place[1])
         return float("nan") if run is None else run.seconds
 
     return {
-        name: {
-            part: sum(seconds(one.name, at.name) for one, at in needed([(every[name], by_name[part])], every, by_name))
-            for part in runs
-        }
-        for name, runs in known.items()
+        name: {part: sum(map(seconds, with_its_own((name, part)))) for part in runs} for name, runs in known.items()
     }
 
 

@@ -315,6 +315,8 @@ def test_the_cost_in_all_has_each_run_that_one_needs_once(tmp_path: Path) -> Non
 
     assert costs("first", "second", "last") == {"first": {"seed0": 60}, "second": {"seed0": 65}, "last": {"seed0": 95}}
     assert np.isnan(costs("second")["second"]["seed0"]), "of the first stage there is no record"
+    every["last"] = replace(every["last"], settings=["trainer.teacher={told}/first/seed7.parquet"])
+    assert np.isnan(costs("first", "last")["last"]["seed0"]), "a seed that this call does not name"
 
 
 def record_of(path: Path) -> Any:
