@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +24,7 @@ from qatk.plugins.host import PluginHost
 from qatk.types import Features
 from qatk_builtin.backbones import HfOptions
 from qatk_builtin.backbones.hf import HfBackbone
+from qatk_builtin.trainers.pytorch.model import QAModel
 
 STEPS, WINDOWS, LENGTH = 3, 16, 200
 LEVERS: Mapping[str, Mapping[str, Any]] = {
@@ -73,15 +74,22 @@ def windows(examples: Examples, model: str, length: int) -> Features:
 
 
 def steps(
-    given: dict[str, Any], examples: Examples, features: Features, model: str, teacher: str
+    given: dict[str, Any],
+    examples: Examples,
+    features: Features,
+    model: str,
+    teacher: str | None = None,
+    change: Callable[[QAModel], None] | None = None,
 ) -> Iterator[TrainEvent]:
-    """The steps of a training, after its first."""
+    """The steps of a training, after its first; of a model that was changed before, where that is given."""
     host, use = PluginHost.discover(), given.pop("use", "torch")
     plain = {"device": "cpu", "precision": "fp32", "batch_size": WINDOWS, "epochs": 1e6, "log_every": 1}
     more = {"teacher": teacher} if use == "distil" else {}
     trainer = host.build("trainer", use, {**plain, **given, **more})
     backbone = host.build("backbone", "hf", {"model": model, "attention_dropout": 0.0})
     assembled = trainer.assemble(backbone, host.build("head", "linear", {}), seed=1)
+    if change is not None:
+        change(assembled)
     trainer.take_examples(examples.take(range(400)))
     events: Iterator[TrainEvent] = (e for e in trainer.fit(assembled, features, None, seed=1) if e.kind == "step")
     next(events)

@@ -43,7 +43,7 @@ def test_recomputed_activations_give_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_a_compiled_encoder_keeps_its_names_and_its_results(tmp_path: Path) -> None:
-    hf = backbone(tmp_path)
+    hf = backbone(tmp_path, hidden_dropout_prob=0.0)  # compiled dropout draws otherwise
     features = windows(LENGTHS, hf.spec())
     found = []
     with torch.compiler.set_stance("force_eager"):  # the compiler itself takes longer than all other tests here

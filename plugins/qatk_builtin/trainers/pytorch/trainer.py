@@ -38,6 +38,7 @@ from qatk_builtin.trainers.pytorch.checkpoint import load_model, save_model, sav
 from qatk_builtin.trainers.pytorch.computing import check_compiler, set_recomputing
 from qatk_builtin.trainers.pytorch.depth import draw_anew, frozen
 from qatk_builtin.trainers.pytorch.device import Engine, settings_of
+from qatk_builtin.trainers.pytorch.dropout import draw_by_four
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
@@ -101,8 +102,10 @@ class TorchTrainer(TrainingHooks):
             warnings.warn(f"{what}: it starts untrained", QatkWarning, stacklevel=2)
         model = QAModel(encoder, module, backbone.tokenizer(), spec).to(self.engine.device)
         set_recomputing(encoder, self.options)
-        learnt = any(True for _ in module.parameters())
-        model.head_begins = "checkpoint" if taken_over else "untrained" if learnt else "without weights"
+        if self.engine.device.type == "cpu" and not self.options.compile:  # compiled draws are fast
+            draw_by_four(model)
+        untrained = "untrained" if list(module.parameters()) else "without weights"
+        model.head_begins = "checkpoint" if taken_over else untrained
         kernel = kernel_for(self.engine.device, self.engine.precision)
         if self.options.attention == "auto" and kernel is not None and not self.options.adversarial:
             model.eval()
@@ -286,12 +289,11 @@ class TorchTrainer(TrainingHooks):
         """
         with self.engine.together(), whole(model) as found:
             save_model(found, folder)
-        if not state:
-            return
-        if self._loop is None or not self._loop.watched:
-            raise RuntimeError("there is a state to save only right after an event of fit")
-        with self.engine.together():
-            self._loop.state.save(folder)
+        if state:
+            if self._loop is None or not self._loop.watched:
+                raise RuntimeError("there is a state to save only right after an event of fit")
+            with self.engine.together():
+                self._loop.state.save(folder)
 
     def load(self, model: QAModel, folder: Path) -> None:
         """Take over the weights that :meth:`save` wrote. Raises :class:`ModelError` where they do not fit."""
