@@ -34,6 +34,7 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "label_smoothing: 0.1": {"label_smoothing": 0.1},
     "marginal: true": {"marginal": True},
     "impossible_weight: 0.5": {"impossible_weight": 0.5},
+    "null_from: both-kinds": {"null_from": "both-kinds"},
     "r_drop: 1.0": {"r_drop": 1.0},
     "adversarial: 1.0": {"adversarial": 1.0},
     "masked_words: 0.5": {"masked_words": 0.5},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qatk.types import ragged
 from qatk.types.arrays import Bool, Float32, Float64, Int8, Int32, Int64
-from qatk.types.clusters import Clusters, clusters_of, contexts_of
+from qatk.types.clusters import Clusters, clusters_of, contexts_of, of_both_kinds
 from qatk.types.events import TrainEvent
 from qatk.types.examples import Answer, Examples
 from qatk.types.features import FeatureColumns, Features
@@ -109,6 +109,7 @@ __all__ = [
     "groups_of",
     "join_predictions",
     "join_scores",
+    "of_both_kinds",
     "pad_windows",
     "ragged",
     "ragged_rows",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qatk.errors import UsageError, counted
-from qatk.types.arrays import Int64
+from qatk.types.arrays import Bool, Int64
 from qatk.types.examples import Examples
 
 
@@ -71,6 +71,19 @@ def clusters_of(examples: Examples, column: str | None = None) -> Clusters:
     if found.count < 2:
         raise UsageError(f"cluster {column}: it has one value for all questions", fix="name a column that tells apart")
     return found
+
+
+def of_both_kinds(examples: Examples) -> Bool:
+    """bool[N]: whether a question's article has some questions with an answer and some without one.
+
+    Raises:
+        ValueError: the questions have no gold answers.
+    """
+    article = clusters_of(examples)
+    kinds: Bool = np.zeros((2, article.count), bool)
+    kinds[examples.has_answer.astype(np.int64), article.index] = True
+    both: Bool = (kinds[0] & kinds[1])[article.index]
+    return both
 
 
 def no_such_cluster(column: str, further: Iterable[str], besides: str = "", where: str | None = None) -> UsageError:

@@ -13,7 +13,7 @@ import numpy as np
 from qatk.api import DataError, DataWarning, Examples
 from qatk.data import joined, listed
 from qatk.display import counted
-from qatk.types import Bool, clusters_of
+from qatk.types import of_both_kinds
 from qatk_builtin.datasets import MixOptions
 
 
@@ -106,11 +106,7 @@ def _of_both_kinds(examples: Examples, name: str) -> Examples:
     fix = "leave out both_kinds"
     if not examples.has_gold:
         raise DataError(f"no gold answers of the set {name!r} to tell both kinds by", fix=fix)
-    article = clusters_of(examples)
-    kinds: Bool = np.zeros((2, article.count), bool)
-    kinds[examples.has_answer.astype(np.int64), article.index] = True
-    both = kinds[0] & kinds[1]
-    rows = np.flatnonzero(both[article.index]).tolist()
+    rows = np.flatnonzero(of_both_kinds(examples)).tolist()
     if not rows:
         raise DataError(f"no article of the set {name!r} has questions with an answer and without one", fix=fix)
     return examples.take(rows)

@@ -49,6 +49,9 @@ class TorchOptions(Options):
     impossible_weight: AboveZero = 1.0
     """Weight of windows without an answer in the losses of start and end, beside the 1 of those with one; the
     verifier of the head ``answerability`` weighs all windows alike."""
+    null_from: Literal["all", "both-kinds"] = "all"
+    """Which articles teach when there is no answer: with ``both-kinds`` those that have questions with an answer and
+    without one. The others teach where an answer stands, and their windows without one nothing."""
     r_drop: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the divergence between two passes through each batch with dropout of their own; above 0, a step takes
     twice the time."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from qatk_builtin.trainers.pytorch.batches import make_batch
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans, right_places
 from qatk_builtin.trainers.pytorch.losses import divergence, span_loss
 from qatk_builtin.trainers.pytorch.model import QAModel
-from qatk_builtin.trainers.pytorch.objective import Objective
+from qatk_builtin.trainers.pytorch.objective import Objective, objective_of
 from trainer_tools import LENGTHS, assemble, backbone, same, train, trainer, weights
 
 CONTEXT = [False, False, True, True, True, True]
@@ -70,6 +72,23 @@ def test_windows_without_an_answer_weigh_what_is_asked() -> None:
     output, batch = small([3, 0], [5, 0])
     plain = span_loss(output, batch)
     torch.testing.assert_close(span_loss(output, batch, impossible_weight=0.25), plain * torch.tensor([1, 0.25]))
+
+
+def test_a_window_that_does_not_teach_null_has_its_spans_compete_alone() -> None:
+    output, batch = small([3, 3, 0, 0], [5, 5, 0, 0])
+    output.start.requires_grad_()
+    plain = span_loss(output, batch)
+    found = span_loss(output, batch, impossible_weight=0.5, teaches_null=torch.tensor([True, False, True, False]))
+    alone = [column[1].detach().clone() for column in (output.start, output.end)]
+    for column in alone:
+        column[0] = -torch.inf
+    due = -(alone[0].log_softmax(0)[3] + alone[1].log_softmax(0)[5]) / 2
+    torch.testing.assert_close(found, torch.stack([plain[0], due, plain[2] / 2, torch.zeros(())]).detach())
+    found.sum().backward()
+    assert output.start.grad is not None
+    assert output.start.grad[1, 0] == 0
+    assert (output.start.grad[3] == 0).all()
+    assert output.start.grad.isfinite().all()
 
 
 def test_the_marginal_loss_is_of_all_right_spans_together() -> None:
@@ -185,6 +204,7 @@ ALL = {
     "label_smoothing": 0.1,
     "marginal": True,
     "impossible_weight": 0.5,
+    "null_from": "both-kinds",
     "r_drop": 1.0,
     "adversarial": 0.5,
     "layer_decay": 0.9,
@@ -208,6 +228,44 @@ def test_each_changes_the_training(tmp_path: Path) -> None:
         assert not any(module._forward_hooks for module in model.modules())
     names = list(found)
     assert not any(same(found[a], found[b]) for k, a in enumerate(names) for b in names[:k])
+
+
+def of_articles(*given: tuple[str, bool]) -> Examples:
+    """A question for each title, with an answer or without."""
+    gold = {True: {"text": ["old"], "answer_start": [9]}, False: {"text": [], "answer_start": []}}
+    rows = [
+        {"id": str(k), "title": title, "question": "What is Paris?", "context": TEXT, "answers": gold[answered]}
+        for k, (title, answered) in enumerate(given)
+    ]
+    return Examples.from_rows(rows)
+
+
+def test_articles_of_one_kind_teach_nothing_of_null(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    features = windows(LENGTHS[:4], hf.spec())
+    options = trainer(null_from="both-kinds").options
+    examples = of_articles(("A", True), ("B", True), ("A", False), ("C", False))
+    objective = objective_of(options, nullcontext, examples, features, 1)
+    rows = np.array([3, 2, 0, 1])
+    batch = objective.on_batch(make_batch(features, rows, hf.spec(), torch.device("cpu")), rows, 0)
+    assert batch.extra["teaches_null"].tolist() == [False, True, True, False]
+    for given in (of_articles(("A", True), ("B", False)), replace(examples, answer_offsets=None)):
+        with pytest.raises(UsageError, match=r"trainer\.null_from: no article of the training data"):
+            objective_of(options, nullcontext, given, features, 1)
+
+
+def test_a_training_learns_as_much_of_null_as_its_articles_teach(tmp_path: Path) -> None:
+    hf = backbone(tmp_path)
+    features = windows(LENGTHS, hf.spec())
+    found = []
+    for name, titles in (("all", "AAAAAAAA"), ("both-kinds", "AAAAAAAA"), ("both-kinds", "AAAABCDE")):
+        engine = trainer(epochs=1.0, null_from=name)
+        model = assemble(engine, HfBackbone(hf.options))
+        engine.take_examples(of_articles(*zip(titles, [True, False] * 4, strict=True)))
+        train(engine, model, features)
+        found.append(weights(model))
+    assert same(*found[:2])
+    assert not same(*found[1:])
 
 
 def test_r_drop_learns_from_two_passes_and_from_how_far_they_are_apart(tmp_path: Path) -> None:
@@ -253,7 +311,7 @@ class Bag(nn.Module):
 def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
     hf = backbone(tmp_path)
     features = windows(LENGTHS, hf.spec())
-    for name in ("label_smoothing", "marginal", "impossible_weight", "r_drop"):
+    for name in ("label_smoothing", "marginal", "impossible_weight", "null_from", "r_drop"):
         engine = trainer(**{name: ALL[name]})
         model = engine.assemble(HfBackbone(hf.options), head("biaffine"), seed=1)
         with pytest.raises(UsageError, match=f"head: {name} needs a head that scores starts and ends"):

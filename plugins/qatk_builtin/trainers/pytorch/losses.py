@@ -36,6 +36,7 @@ def span_loss(
     smoothing: float = 0.0,
     impossible_weight: float = 1.0,
     spans: Tensor | None = None,
+    teaches_null: Tensor | None = None,
 ) -> Tensor:
     """float[B]: the cross entropies of start and end, halved, as options change them.
 
@@ -44,10 +45,17 @@ def span_loss(
         batch: with targets.
         smoothing: the share that the tokens beside the targets of an answer get.
         impossible_weight: of windows without an answer.
+        teaches_null: bool[B], whether a window says anything about "no answer": the spans of one that does not compete
+            among themselves alone, and without an answer it weighs nothing; by default all do.
         spans: int64[S, 3], window, first and last token of all spans that are right; by default the targets alone.
     """
     start_due, end_due, answered = batch.targets()
-    start, end = (log_softmax(scores.float(), 1) for scores in (output.start, output.end))
+    scores = [output.start.float(), output.end.float()]
+    if teaches_null is not None:
+        hidden = torch.zeros_like(batch.token_mask).scatter(1, batch.null_index[:, None], True)
+        hidden &= (answered & ~teaches_null)[:, None]
+        scores = [column.masked_fill(hidden, -torch.inf) for column in scores]
+    start, end = (log_softmax(column, 1) for column in scores)
     pairs = (start, start_due), (end, end_due)
     if spans is None:
         loss = -torch.stack([logs.gather(1, target[:, None]).squeeze(1) for logs, target in pairs]).mean(0)
@@ -56,7 +64,8 @@ def span_loss(
     if smoothing:
         near = torch.stack([_near(logs, target, batch) for logs, target in pairs]).mean(0)
         loss = torch.where(answered, torch.lerp(loss, near, smoothing), loss)
-    return torch.where(answered, loss, impossible_weight * loss)
+    weight = impossible_weight if teaches_null is None else impossible_weight * teaches_null
+    return torch.where(answered, loss, weight * loss)
 
 
 def _marginal(start: Tensor, end: Tensor, spans: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from qatk.api import Batch, PairLogits, SpanLogits, TokenLogits
-from qatk.types import Int64
+from qatk.api import Batch, Examples, Features, PairLogits, SpanLogits, TokenLogits, UsageError
+from qatk.types import Bool, Int64, of_both_kinds
 from qatk_builtin.trainers import TorchOptions
 from qatk_builtin.trainers.pytorch.adversary import Adversary
 from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
@@ -19,7 +19,7 @@ from qatk_builtin.trainers.pytorch.masking import Masking
 from qatk_builtin.trainers.pytorch.model import QAModel
 
 Output = SpanLogits | PairLogits | TokenLogits
-_SPANS = "gold_spans"
+_SPANS, _TEACHES_NULL = "gold_spans", "teaches_null"
 
 
 class Objective:
@@ -29,6 +29,7 @@ class Objective:
         options: of the trainer.
         autocast: the precision in which a model is called.
         gold: all right spans of the training windows; ``None`` where the first ones are enough.
+        teaches_null: bool[F], which training windows say anything about "no answer"; ``None`` where all do.
         masking: hides words of the training windows; ``None`` where none are to be said.
     """
 
@@ -38,8 +39,10 @@ class Objective:
         autocast: Callable[[], AbstractContextManager[object]],
         gold: GoldSpans | None,
         masking: Masking | None,
+        teaches_null: Bool | None = None,
     ) -> None:
         self._options, self._autocast, self._gold, self._masking = options, autocast, gold, masking
+        self._teaches_null = teaches_null
         self._adversary = Adversary(options.adversarial) if options.adversarial else None
 
     def hiding(self, model: QAModel) -> AbstractContextManager[None]:
@@ -54,6 +57,9 @@ class Objective:
         """The batch with the spans that are right, and with the words hidden that this epoch hides."""
         if self._gold is not None:
             batch = replace(batch, extra={**batch.extra, _SPANS: self._gold.of(rows, batch)})
+        if self._teaches_null is not None:
+            teaches = torch.from_numpy(self._teaches_null[rows]).to(batch.token_mask.device)
+            batch = replace(batch, extra={**batch.extra, _TEACHES_NULL: teaches})
         return batch if self._masking is None else self._masking.on_batch(batch, rows, epoch)
 
     def loss(self, model: QAModel, output: Output, batch: Batch) -> Tensor:
@@ -98,8 +104,37 @@ class Objective:
             smoothing=options.label_smoothing,
             impossible_weight=options.impossible_weight,
             spans=batch.extra.get(_SPANS),
+            teaches_null=batch.extra.get(_TEACHES_NULL),
         )
         return loss + (changed - span_loss(output, batch)).mean()
+
+
+def objective_of(
+    options: TorchOptions,
+    autocast: Callable[[], AbstractContextManager[object]],
+    examples: Examples | None,
+    train: Features,
+    seed: int,
+) -> Objective:
+    """The objective of a training, with what its options have to know of the training examples.
+
+    Raises:
+        UsageError: no article has questions of both kinds, and ``null_from`` asks for some.
+    """
+    gold = masking = teaches_null = None
+    if options.marginal or options.masked_words or options.null_from != "all":
+        assert examples is not None, "take_examples comes before fit"
+        gold = GoldSpans(examples, train) if options.marginal else None
+        masking = Masking(options, examples, train, seed) if options.masked_words else None
+        teaches_null = None if options.null_from == "all" else _of_both_kinds(examples)[train.example_index]
+    return Objective(options, autocast, gold, masking, teaches_null)
+
+
+def _of_both_kinds(examples: Examples) -> Bool:
+    if not (examples.has_gold and (both := of_both_kinds(examples)).any()):
+        what = "no article of the training data has questions with an answer and without one"
+        raise UsageError(what, where="trainer.null_from", fix="leave it out")
+    return both
 
 
 def _apart(one: Output, other: Output) -> Tensor:
@@ -117,5 +152,6 @@ def changes_spans(options: TorchOptions) -> list[str]:
         "label_smoothing": options.label_smoothing > 0,
         "marginal": options.marginal,
         "impossible_weight": options.impossible_weight != 1,
+        "null_from": options.null_from != "all",
     }
     return [name for name, is_used in used.items() if is_used]

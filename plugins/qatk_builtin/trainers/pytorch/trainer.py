@@ -39,13 +39,11 @@ from qatk_builtin.trainers.pytorch.computing import check_compiler, set_recomput
 from qatk_builtin.trainers.pytorch.depth import draw_anew, frozen
 from qatk_builtin.trainers.pytorch.device import Engine, settings_of
 from qatk_builtin.trainers.pytorch.dropout import draw_by_four
-from qatk_builtin.trainers.pytorch.gold_spans import GoldSpans
 from qatk_builtin.trainers.pytorch.hooks import TrainingHooks
 from qatk_builtin.trainers.pytorch.loop import Loop, Paused
-from qatk_builtin.trainers.pytorch.masking import Masking
 from qatk_builtin.trainers.pytorch.memory import in_halves
 from qatk_builtin.trainers.pytorch.model import QAModel
-from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans
+from qatk_builtin.trainers.pytorch.objective import Objective, changes_spans, objective_of
 from qatk_builtin.trainers.pytorch.packing import find_packing, kernel_for
 from qatk_builtin.trainers.pytorch.prefetch import prepared
 from qatk_builtin.trainers.pytorch.scores import Collected
@@ -152,7 +150,7 @@ class TorchTrainer(TrainingHooks):
         if self.options.reinitialise_layers and resume is None:
             set_seed(seed)
             draw_anew(model, self.options.reinitialise_layers)
-        self._objective = self._objective_of(train, seed)
+        self._objective = objective_of(self.options, self.engine.autocast, self._examples, train, seed)
         trained = frozen(model, self.options), adapted(model, self.options, seed)
         with trained[0], trained[1], self.engine.together(), self._objective.hiding(model):
             saved = None if resume is None else (load_weights(model, resume), resume)
@@ -166,14 +164,6 @@ class TorchTrainer(TrainingHooks):
                 shards.end()
             self._splits = self._loop.state.course.splits
             self._loop = self._average = None  # and with them the optimizer's state, and all other weights
-
-    def _objective_of(self, train: Features, seed: int) -> Objective:
-        gold = masking = None
-        if self.options.marginal or self.options.masked_words:
-            assert self._examples is not None, "take_examples comes before fit"
-            gold = GoldSpans(self._examples, train) if self.options.marginal else None
-            masking = Masking(self.options, self._examples, train, seed) if self.options.masked_words else None
-        return Objective(self.options, self.engine.autocast, gold, masking)
 
     def take_examples(self, examples: Examples) -> None:
         """Keep the training examples; see :class:`qatk.api.ExamplesTrainer`."""
