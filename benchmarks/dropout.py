@@ -10,7 +10,7 @@ import argparse
 import time
 
 from common import Row, Timed, duration, mini_or_generated, to_examples
-from levers import LENGTH, STEPS, WINDOWS, steps, windows
+from levers import LENGTH, STEPS, WINDOWS, in_turn, steps, windows
 from models import MODEL
 from table import console, show
 from torch import nn
@@ -28,14 +28,7 @@ def measure(repetitions: int = 9, model: str = MODEL, frozen: int = 0) -> list[R
         side: steps(dict(given), examples, features, model, change=change)
         for side, change in (("torch's dropout", undo), ("by four", None))
     }
-    times: dict[str, list[float]] = {side: [] for side in sides}
-    for _ in range(repetitions):
-        for side, events in sides.items():
-            began = time.perf_counter()
-            for _ in range(STEPS):
-                next(events)
-            times[side].append(time.perf_counter() - began)
-    plain, found = (Timed(took, STEPS) for took in times.values())
+    plain, found = (Timed(took, STEPS) for took in in_turn(sides, repetitions, time.perf_counter).values())
     case = f"{WINDOWS} windows of {LENGTH} tokens, {name}"
     return [duration(f"{STEPS} steps with dropout by four", case, found, plain, "torch's dropout")]
 

@@ -55,15 +55,23 @@ def measure(repetitions: int = 5, model: str = MODEL, length: int = LENGTH) -> l
         save(Path(folder))
         features = windows(examples, model, length)
         sides = {lever: steps(dict(given), examples, features, model, folder) for lever, given in LEVERS.items()}
-        times: dict[str, list[float]] = {lever: [] for lever in sides}
-        for _ in range(repetitions):
-            for lever, events in sides.items():
-                began = time.process_time()
-                for _ in range(STEPS):
-                    next(events)
-                times[lever].append(time.process_time() - began)
+        times = in_turn(sides, repetitions, time.process_time)
     case, plain = f"{WINDOWS} windows of {length} tokens, {name}", Timed(times.pop("plain"), STEPS)
     return [duration(lever, case, Timed(took, STEPS), plain, "a plain step") for lever, took in times.items()]
+
+
+def in_turn(
+    sides: Mapping[str, Iterator[TrainEvent]], repetitions: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """The seconds of ``STEPS`` steps of each side, once in each repetition."""
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(repetitions):
+        for side, events in sides.items():
+            began = clock()
+            for _ in range(STEPS):
+                next(events)
+            times[side].append(clock() - began)
+    return times
 
 
 def windows(examples: Examples, model: str, length: int) -> Features:
