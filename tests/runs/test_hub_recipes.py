@@ -42,3 +42,23 @@ def test_the_recipe_suits_the_architecture(
     run = qatk.run(load_recipe(path, host, steps), out=tmp_path / "run")
     assert run.evaluation.metrics["total"] == 8
     assert run.manifest["model"]["head"] == "untrained"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "family", "more"),
+    [("squad2_minilm", "bert", []), ("squad2_mpnet", "mpnet", ["trainer.frozen_layers=1"])],
+)
+def test_the_second_stage_goes_on_where_the_first_ended(
+    recipe: str, family: str, more: list[str], tmp_path: Path, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, facts = save_family(tmp_path / "model", family), "{use: facts, questions: 32, long: 0.0}"
+    steps = [f"data.dev={facts}", "trainer.max_steps=1", "trainer.batch_size=8", "reporters=[]", "slicers=[]", *more]
+    stages = {
+        recipe: [f"backbone.model={model}", f"data.train={facts}"],
+        f"{recipe}_both": [f"data.train.sets.squad={facts}"],
+    }
+    monkeypatch.chdir(tmp_path)  # the second looks for the run of the first
+    runs = [
+        qatk.run(load_recipe(ROOT / "examples" / f"{name}.yaml", host, [*steps, *its])) for name, its in stages.items()
+    ]
+    assert [run.manifest["model"]["head"] for run in runs] == ["untrained", "checkpoint"]
